@@ -1,0 +1,63 @@
+/**
+ * Bundles the CLI and the server into dist/, so that a command loads a few files instead of hundreds.
+ *
+ * Usage: node scripts/build.ts
+ */
+import { renameSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { type BuildOptions, build } from 'esbuild'
+
+const root = resolve(import.meta.dirname, '..')
+/** Built beside and then moved: whoever runs a command meanwhile finds the old or the new one, whole. */
+const output = join(root, 'dist.new')
+
+/** Some bundled packages are CommonJS and ask for `require`… */
+const commonJsRequire = [
+  "import { createRequire as __createRequire } from 'node:module'",
+  'const require = __createRequire(import.meta.url)',
+].join(';')
+
+/** …and for their own place. */
+const commonJsNames = [
+  commonJsRequire,
+  "import { dirname as __dirnameOf } from 'node:path'",
+  "import { fileURLToPath as __toPath } from 'node:url'",
+  'const __filename = __toPath(import.meta.url)',
+  'const __dirname = __dirnameOf(__filename)',
+].join(';')
+
+const shared: BuildOptions = {
+  absWorkingDir: root,
+  outdir: output,
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22',
+  // Names and lines stay readable in a stack trace; white space is most of what there is to save.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  keepNames: false,
+  external: ['better-sqlite3'],
+  // What is imported late stays in files of its own, which nobody reads who does not need them.
+  splitting: true,
+  legalComments: 'linked',
+  logLevel: 'warning',
+}
+
+rmSync(output, { recursive: true, force: true })
+await Promise.all([
+  build({
+    ...shared,
+    entryPoints: { cli: 'src/cli/main.ts' },
+    chunkNames: 'cli-[name]-[hash]',
+    banner: { js: commonJsRequire },
+  }),
+  build({
+    ...shared,
+    entryPoints: { server: 'src/server/main.ts' },
+    chunkNames: 'server-[name]-[hash]',
+    banner: { js: commonJsNames },
+  }),
+])
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+renameSync(output, join(root, 'dist'))

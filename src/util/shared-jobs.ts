@@ -1,0 +1,53 @@
+import { BasaltError } from '../errors.ts'
+
+/**
+ * Work that several callers want at the same time, done once: whoever asks for a key while its job runs gets that
+ * job's result. A caller that aborts leaves with `request.interrupted`; the job itself is aborted when nobody waits for it any more.
+ */
+export interface SharedJobs<Key, Result> {
+  run(key: Key, signal: AbortSignal, work: (signal: AbortSignal) => Promise<Result>): Promise<Result>
+}
+
+interface Job<Result> {
+  readonly result: Promise<Result>
+  readonly controller: AbortController
+  waiting: number
+}
+
+export function createSharedJobs<Key, Result>(): SharedJobs<Key, Result> {
+  const jobs = new Map<Key, Job<Result>>()
+
+  const start = (key: Key, work: (signal: AbortSignal) => Promise<Result>): Job<Result> => {
+    const controller = new AbortController()
+    const result = work(controller.signal)
+    const job = { result, controller, waiting: 0 }
+    const end = () => {
+      if (jobs.get(key) === job) jobs.delete(key)
+    }
+    result.then(end, end)
+    jobs.set(key, job)
+    return job
+  }
+
+  return {
+    run(key, signal, work) {
+      return new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(interrupted(signal))
+        const job = jobs.get(key) ?? start(key, work)
+        job.waiting++
+        const leave = () => {
+          reject(interrupted(signal))
+          if (--job.waiting > 0) return
+          // Whoever asks from here on must not be given a job that is being aborted.
+          jobs.delete(key)
+          job.controller.abort(signal.reason)
+        }
+        signal.addEventListener('abort', leave, { once: true })
+        job.result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+      })
+    },
+  }
+}
+
+const interrupted = (signal: AbortSignal): BasaltError =>
+  new BasaltError('request.interrupted', { message: 'the request was interrupted', cause: signal.reason })

@@ -1,0 +1,92 @@
+import type { Deployment } from './deployment.ts'
+import type { ErrorFacts } from './error-facts.ts'
+import type { DeploymentEnded, DeploymentRefused, RequestCount } from './events.ts'
+import type { DeploymentId, EnvironmentId, GroupId } from './ids.ts'
+import type { ReleaseName } from './release.ts'
+
+/** One attempt to change what an environment runs, as history tells it: refused and failed ones too. */
+export interface Attempt {
+  readonly deployment: DeploymentId
+  readonly environment: EnvironmentId
+  readonly kind: 'deploy' | 'rollback' | 'down'
+  readonly actor: string
+  readonly reason: string | null
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly from: ReleaseName | null
+  /** Null: nothing is to run, or the attempt was refused before it was known. */
+  readonly to: ReleaseName | null
+  readonly toText: string | null
+  readonly generation: number | null
+  readonly outcome: 'running' | 'succeeded' | 'failed' | 'aborted' | 'refused'
+  readonly durationMs: number | null
+  readonly error: ErrorFacts | null
+  readonly started: readonly GroupId[]
+  readonly kept: readonly GroupId[]
+  readonly stopped: readonly GroupId[]
+  readonly requests: RequestCount
+  readonly switchMs: number | null
+  /** Of its first event, for reading the whole story from the ledger. */
+  readonly position: number
+}
+
+export function runningAttempt(deployment: Deployment, position: number): Attempt {
+  const { to, kind, fromGeneration, started } = deployment
+  const startedSet = new Set(started)
+  return {
+    deployment: deployment.deployment,
+    environment: deployment.environment,
+    kind,
+    actor: deployment.actor,
+    reason: deployment.reason,
+    at: deployment.startedAt,
+    from: fromGeneration?.release ?? null,
+    to: kind === 'down' ? null : to.release,
+    toText: kind === 'down' ? null : to.release.name,
+    generation: to.number,
+    outcome: 'running',
+    durationMs: null,
+    error: deployment.failure,
+    started,
+    kept: to.groups.map(({ id }) => id).filter((id) => !startedSet.has(id)),
+    stopped: deployment.stopped,
+    requests: { total: 0, failed: 0 },
+    switchMs: deployment.switchMs,
+    position,
+  }
+}
+
+export const endedAttempt = (deployment: Deployment, end: DeploymentEnded, position: number): Attempt => ({
+  ...runningAttempt(deployment, position),
+  outcome: end.outcome,
+  durationMs: end.durationMs,
+  error: end.outcome === 'succeeded' ? null : end.error,
+  requests: end.requests,
+})
+
+export const refusedAttempt = (
+  environment: EnvironmentId,
+  refusal: DeploymentRefused,
+  at: number,
+  position: number,
+): Attempt => ({
+  deployment: refusal.deployment,
+  environment,
+  kind: refusal.kind,
+  actor: refusal.actor,
+  reason: refusal.reason,
+  at,
+  from: null,
+  to: null,
+  toText: refusal.to,
+  generation: null,
+  outcome: 'refused',
+  durationMs: 0,
+  error: refusal.error,
+  started: [],
+  kept: [],
+  stopped: [],
+  requests: { total: 0, failed: 0 },
+  switchMs: null,
+  position,
+})

@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs'
+import { readdir, writeFile } from 'node:fs/promises'
+import { basename, join, relative, resolve } from 'node:path'
+import { BasaltError } from '../errors.ts'
+import type { DetectedApp } from './init/detected-app.ts'
+import { findApps } from './init/find-apps.ts'
+import { type ProposedService, renderProposal } from './init/render-proposal.ts'
+import { staticSite } from './init/static-app.ts'
+import { manifestFileName } from './load-manifest.ts'
+
+export interface Proposal {
+  /** A valid manifest. */
+  readonly text: string
+  /** What the reader has to check or do before it runs. */
+  readonly notes: readonly string[]
+}
+
+export interface ProposalOptions {
+  /** Path or URL of the JSON Schema, for editors; without it the one that came with this Basalt. */
+  readonly schema?: string
+}
+
+/** Looks at a folder and proposes its first basalt.yaml. Writes nothing. */
+export async function proposeManifest(folder: string, options: ProposalOptions = {}): Promise<Proposal> {
+  const names = await readdir(folder)
+  const found = await findApps(folder)
+  const apps = found.length > 0 ? found : [emptyFolderApp]
+  const services = nameServices(apps, serviceName(basename(resolve(folder))))
+  const notes = [
+    ...(found.length === 0
+      ? ['no application was recognised here; the proposal serves files from public/']
+      : []),
+    ...foreignFiles(names),
+    ...services.flatMap(({ name, app }) => app.notes.map((note) => `${name}: ${note}`)),
+  ]
+  const system = serviceName(basename(resolve(folder)))
+  const schema = options.schema ?? publishedSchema(folder)
+  return { text: renderProposal(system, services, schema), notes }
+}
+
+/**
+ * Proposes and writes basalt.yaml. An existing one is never overwritten.
+ *
+ * @throws BasaltError `request.invalid` when there is one already
+ */
+export async function initManifest(
+  folder: string,
+  options: ProposalOptions = {},
+): Promise<Proposal & { readonly file: string }> {
+  const proposal = await proposeManifest(folder, options)
+  const file = join(folder, manifestFileName)
+  try {
+    await writeFile(file, proposal.text, { flag: 'wx' })
+  } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
+    throw new BasaltError('request.invalid', {
+      message: `${file} exists already`,
+      remedy: 'Check it with `basalt validate`, or remove it first.',
+      cause,
+    })
+  }
+  return { ...proposal, file }
+}
+
+const emptyFolderApp: DetectedApp = staticSite('.', 'public', ['put an index.html into public/'])
+
+const doorNames = ['web', 'www', 'frontend', 'site', 'app', 'ui', 'gateway', 'proxy']
+
+/** Each app gets a name of its own; the one that people most likely open in a browser is exposed. */
+function nameServices(apps: readonly DetectedApp[], systemName: string): readonly ProposedService[] {
+  const taken = new Set<string>()
+  const named = apps.map((app) => {
+    const wanted =
+      app.folder === '.' ? (systemName === 'system' ? 'web' : systemName) : serviceName(basename(app.folder))
+    let name = wanted
+    for (let number = 2; taken.has(name); number++) name = `${wanted.slice(0, 36)}-${number}`
+    taken.add(name)
+    return { name, app }
+  })
+  const door = doorNames.find((name) => taken.has(name)) ?? named[0]?.name
+  return named.map((service) => ({ ...service, exposed: service.name === door }))
+}
+
+/** A folder's name as the name of a system or service. */
+function serviceName(text: string): string {
+  const name = text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replace(/^[^a-z]+/, '')
+    .slice(0, 40)
+    .replace(/-+$/, '')
+  return name === '' || name === 'localhost' ? 'system' : name
+}
+
+function foreignFiles(names: readonly string[]): readonly string[] {
+  const notes: string[] = []
+  if (names.some((name) => /^(?:Dockerfile|Containerfile)/.test(name)))
+    notes.push('the Dockerfile is not read: a recipe (`build`) takes its place')
+  const compose = names.find((name) => /^(?:docker-)?compose\.ya?ml$/.test(name))
+  if (compose !== undefined) notes.push(`${compose} is not read: compare its services with the proposal`)
+  return notes
+}
+
+/** From the sources and from the bundle alike, the package's folder is found by the schema that it contains. */
+function publishedSchema(folder: string): string {
+  for (const up of ['..', '../..', '../../..']) {
+    const home = resolve(import.meta.dirname, up)
+    const file = join(home, 'schema', 'basalt.schema.json')
+    if (!existsSync(file)) continue
+    const near = relative(resolve(folder), file)
+    const together = !near.startsWith('..') || !relative(home, resolve(folder)).startsWith('..')
+    return together ? near : file
+  }
+  return 'basalt.schema.json'
+}

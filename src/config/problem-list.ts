@@ -1,0 +1,94 @@
+import { BasaltError } from '../errors.ts'
+
+/** A place in the manifest as keys and list positions: `['services', 'web', 'needs', 0]`. */
+export type ManifestPath = readonly (string | number)[]
+
+export interface Place {
+  /** From 1. */
+  readonly line: number
+  /** From 1, in UTF-16 units. */
+  readonly column: number
+}
+
+export interface Problem extends Place {
+  readonly file: string
+  /** The fact. */
+  readonly message: string
+  /** What to write instead. */
+  readonly remedy: string
+}
+
+/** Where to point: at the key itself (a key that should not be there) or at its value. */
+export type Aim = 'key' | 'value'
+
+/** Finds where something was written; falls back to the closest block around it. */
+export type Locate = (path: ManifestPath, aim: Aim) => Place
+
+const mostListed = 100
+const separator = '\u0000'
+
+/** Collects every mistake of one file, so that all are reported at once, and knows which parts are sound. */
+export class ProblemList {
+  readonly file: string
+  readonly #problems: Problem[] = []
+  readonly #seen = new Set<string>()
+  readonly #spoiled = new Set<string>()
+  readonly #aroundSpoiled = new Set<string>()
+  readonly #locate: Locate
+
+  constructor(file: string, locate: Locate) {
+    this.file = file
+    this.#locate = locate
+  }
+
+  get isEmpty(): boolean {
+    return this.#problems.length === 0
+  }
+
+  report(path: ManifestPath, message: string, remedy: string, aim: Aim = 'value'): void {
+    this.spoil(path)
+    this.reportAt(this.#locate(path, aim), message, remedy)
+  }
+
+  reportAt(place: Place, message: string, remedy: string): void {
+    const identity = `${place.line}:${place.column}:${message}`
+    if (this.#seen.has(identity)) return
+    this.#seen.add(identity)
+    this.#problems.push({ file: this.file, line: place.line, column: place.column, message, remedy })
+  }
+
+  /** Marks a part that no further check should judge, because its mistake is reported already. */
+  spoil(path: ManifestPath): void {
+    this.#spoiled.add(path.join(separator))
+    for (let length = 0; length < path.length; length++)
+      this.#aroundSpoiled.add(path.slice(0, length).join(separator))
+  }
+
+  /** True when neither the part, nor anything in it or around it, has a problem. */
+  isSound(path: ManifestPath): boolean {
+    if (this.#aroundSpoiled.has(path.join(separator))) return false
+    for (let length = 0; length <= path.length; length++)
+      if (this.#spoiled.has(path.slice(0, length).join(separator))) return false
+    return true
+  }
+
+  toError(): BasaltError {
+    const sorted = this.#problems.toSorted((a, b) => a.line - b.line || a.column - b.column)
+    const listed = sorted.slice(0, mostListed)
+    const rest = sorted.length - listed.length
+    const lines = listed.map(problemLine)
+    if (rest > 0) lines.push(`and ${rest} more`)
+    const count = sorted.length === 1 ? '1 mistake' : `${sorted.length} mistakes`
+    return new BasaltError('manifest.invalid', {
+      message: `${this.file} has ${count}:\n${lines.join('\n')}`,
+      remedy: 'Correct the file and check it with `basalt validate`.',
+      details: { problems: listed.map((problem) => ({ ...problem })), total: sorted.length },
+    })
+  }
+}
+
+/** `file:line:column: fact. Remedy`, as editors and terminals make it a link. */
+export function problemLine(problem: Problem): string {
+  const joint = problem.remedy.startsWith('did you mean') ? '; ' : '. '
+  return `${problem.file}:${problem.line}:${problem.column}: ${problem.message}${joint}${problem.remedy}`
+}

@@ -1,0 +1,77 @@
+import { type Digest, isDigest } from '../../core/ids.ts'
+import type { CopySpec, NativeRecipe, RecipeBase } from '../../core/system.ts'
+import { invariant } from '../../errors.ts'
+import { defaults } from '../defaults.ts'
+import type { ManifestPath } from '../problem-list.ts'
+import type { RecipeManifest } from '../schema/recipe-schema.ts'
+import { resolveArguments } from './resolve-arguments.ts'
+import { withoutTrailingSlash } from './resolve-mounts.ts'
+import { resolveOwner, resolveUser } from './resolve-user.ts'
+import type { Scope } from './scope.ts'
+import { textValues } from './text-values.ts'
+
+/** `scope` is that of the `build` key, which is sound. */
+export function resolveRecipe(recipe: RecipeManifest, scope: Scope): NativeRecipe {
+  const base = resolveBase(recipe.base)
+  if (base.kind !== 'debian' && (recipe.packages ?? []).length > 0)
+    scope.report(
+      ['packages'],
+      `packages cannot be added to the base \`${recipe.base}\``,
+      'Write `base: debian`, or remove them.',
+      'key',
+    )
+  return {
+    base,
+    packages: [...new Set(recipe.packages)].toSorted(),
+    copy: (recipe.copy ?? []).map((copy, index) => resolveCopy(copy, scope, ['copy', index])),
+    env: textValues(recipe.env),
+    workdir: withoutTrailingSlash(recipe.workdir ?? defaults.build.workdir),
+    entrypoint:
+      recipe.entrypoint === undefined ? [] : resolveArguments(recipe.entrypoint, scope, ['entrypoint']),
+    user: resolveUser(recipe.user, scope),
+    labels: textValues(recipe.labels),
+  }
+}
+
+function resolveBase(base: string): RecipeBase {
+  if (base === 'scratch') return { kind: 'scratch' }
+  if (base.includes('sha256:')) return { kind: 'image', digest: digestIn(base) }
+  return { kind: 'debian', suite: base.split(':')[1] ?? defaults.build.suite }
+}
+
+/** The digest of `sha256:…` or `name@sha256:…`. */
+export function digestIn(reference: string): Digest {
+  const digest = reference.slice(reference.lastIndexOf('@') + 1)
+  invariant(isDigest(digest), `${reference} names no digest`)
+  return digest
+}
+
+type CopyManifest = NonNullable<RecipeManifest['copy']>[number]
+
+function resolveCopy(written: CopyManifest, scope: Scope, path: ManifestPath): CopySpec {
+  const copy = typeof written === 'string' ? fromShort(written) : written
+  if (copy.to !== '/' && copy.to.endsWith('/'))
+    scope.report(
+      typeof written === 'string' ? path : [...path, 'to'],
+      `\`${copy.to}\` ends with \`/\`, which leaves open what the copy is called`,
+      `Write its full path: \`${copy.to.slice(0, -1)}\` for a folder, \`${copy.to}${copy.from.split('/').at(-1) ?? ''}\` for a file.`,
+    )
+  const from = copy.from
+    .split('/')
+    .filter((segment) => segment !== '' && segment !== '.')
+    .join('/')
+  return {
+    from: from === '' ? '.' : from,
+    to: withoutTrailingSlash(copy.to),
+    mode: copy.mode === undefined ? null : Number.parseInt(String(copy.mode), 8),
+    ...resolveOwner(copy.owner, scope, path),
+    ignore: copy.ignore ?? [],
+  }
+}
+
+type CopyBlock = Exclude<CopyManifest, string>
+
+function fromShort(text: string): CopyBlock {
+  const colon = text.indexOf(':')
+  return { from: text.slice(0, colon), to: text.slice(colon + 1) }
+}

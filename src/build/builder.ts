@@ -1,0 +1,28 @@
+import type { ImageDigest } from '../core/ids.ts'
+import type { Op } from '../core/op.ts'
+
+/** Turns a recipe into an image in the content store. Same inputs, same digest, on any machine. */
+export interface Builder<Recipe> {
+  readonly name: string
+  /** One of the inputs: raised whenever the bytes that it makes may change. */
+  readonly version: string
+  build(recipe: Recipe, context: BuildContext, op: Op): Promise<BuiltImage>
+}
+
+export interface BuildContext {
+  /** The service the image is for; names it in progress and errors. */
+  readonly service: string
+  /** Absolute path of the folder of basalt.yaml; nothing outside it is read. */
+  readonly folder: string
+  /** Seconds since the epoch: the time of the last commit that touched the recipe's inputs. */
+  readonly sourceTime: number
+  /** 40 hex digits, or null outside git. For provenance, not for bytes of layers. */
+  readonly revision: string | null
+}
+
+export interface BuiltImage {
+  readonly image: ImageDigest
+  /** True when every layer came from the cache. */
+  readonly cached: boolean
+  readonly sizeBytes: number
+}

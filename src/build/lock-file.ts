@@ -1,0 +1,141 @@
+import { readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { z } from 'zod'
+import { digestOf } from '../core/digest.ts'
+import type { Digest } from '../core/ids.ts'
+import { BasaltError } from '../errors.ts'
+import { writeFileAtomic } from '../util/atomic-write.ts'
+import type { LockedPackage, LockedSet, PackageLock, PackageRequest } from './package-lock.ts'
+
+const header = '# Made by `basalt build`: every Debian package by version and SHA-256. Commit it.\n'
+
+const lockSchema = z.strictObject({
+  version: z.literal(1),
+  sets: z.array(
+    z.strictObject({
+      suite: z.string(),
+      architecture: z.string(),
+      requested: z.array(z.string()),
+      indexes: z.record(z.string(), z.string()),
+      packages: z.array(z.string()),
+    }),
+  ),
+  packages: z.record(
+    z.string(),
+    z.strictObject({
+      suite: z.string(),
+      path: z.string().regex(/^pool\/(?!.*(?:^|\/)\.\.(?:\/|$))[\x21-\x7e]+$/),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      size: z.number().int().nonnegative(),
+    }),
+  ),
+})
+
+/** Reads basalt.lock; a missing one is an empty one. Rejects a damaged one with `build.lock-stale`. */
+export async function readPackageLock(
+  file: string,
+  options: { readonly update: boolean },
+): Promise<PackageLock> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw unreadable(file, cause)
+  })
+  return createPackageLock(text === null || options.update ? [] : parseSets(file, text), options)
+}
+
+/**
+ * Writes what the run used, if that is not what the file says already. Nothing is written for a run without packages.
+ * The file is the folder's owner's, as they have to edit, commit and delete it: the server that writes is root.
+ */
+export async function writePackageLock(file: string, lock: PackageLock): Promise<void> {
+  const sets = lock.sets()
+  if (sets.length === 0) return
+  const text = header + stringify(documentOf(sets), { lineWidth: 0 })
+  const before = await readFile(file, 'utf8').catch(() => null)
+  if (before === text) return
+  const owner = process.getuid?.() === 0 ? { owner: await stat(dirname(file)) } : {}
+  await writeFileAtomic(file, text, owner)
+}
+
+/** What the packages are, whenever they were looked up; null where no image has any. */
+export function packageLockDigest(lock: PackageLock): Digest | null {
+  const sets = lock.sets()
+  return sets.length === 0 ? null : digestOf(sets.map(({ indexes: _, ...set }) => set))
+}
+
+export function createPackageLock(
+  locked: readonly LockedSet[],
+  { update }: { readonly update: boolean },
+): PackageLock {
+  const known = new Map(locked.map((set) => [keyOf(set), set]))
+  const kept = new Map<string, LockedSet>()
+  return {
+    update,
+    find: (request) => kept.get(keyOf(request)) ?? known.get(keyOf(request)) ?? null,
+    keep: (set) => void kept.set(keyOf(set), set),
+    sets: () => [...kept.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, set]) => set),
+  }
+}
+
+const keyOf = ({ suite, architecture, requested }: PackageRequest): string =>
+  [suite, architecture, ...requested].join(' ')
+
+/** A package is described once, however many sets it is in, so that a change of it is one change of the file. */
+function documentOf(sets: readonly LockedSet[]): z.infer<typeof lockSchema> {
+  const packages = new Map(sets.flatMap((set) => set.packages.map((item) => [idOf(item), item])))
+  return {
+    version: 1,
+    sets: sets.map((set) => ({
+      suite: set.suite,
+      architecture: set.architecture,
+      requested: [...set.requested],
+      indexes: sorted(Object.entries(set.indexes)),
+      packages: set.packages.map(idOf),
+    })),
+    packages: sorted(
+      [...packages].map(([id, { suite, path, sha256, sizeBytes }]) => [
+        id,
+        { suite, path, sha256, size: sizeBytes },
+      ]),
+    ),
+  }
+}
+
+const idOf = ({ name, version, architecture }: LockedPackage): string => `${name}_${version}_${architecture}`
+
+const sorted = <Value>(entries: readonly (readonly [string, Value])[]): Record<string, Value> =>
+  Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+
+function parseSets(file: string, text: string): readonly LockedSet[] {
+  try {
+    const { sets, packages } = lockSchema.parse(parse(text, { maxAliasCount: 0, prettyErrors: false }))
+    return sets.map((set) => ({
+      ...set,
+      packages: set.packages.map((id) => {
+        const found = packages[id]
+        const [name, version, architecture] = id.split('_')
+        if (!found || !name || !version || !architecture) throw new RangeError(`${id} is not described`)
+        const { size: sizeBytes, ...rest } = found
+        return { name, version, architecture, ...rest, sizeBytes }
+      }),
+    }))
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
+}
+
+function unreadable(file: string, cause: unknown): BasaltError {
+  const reason =
+    cause instanceof z.ZodError
+      ? z.prettifyError(cause)
+      : cause instanceof Error
+        ? cause.message
+        : String(cause)
+  return new BasaltError('build.lock-stale', {
+    message: `${file} cannot be used: ${reason}`,
+    remedy: 'Restore it from version control, or resolve anew: basalt build --update',
+    details: { file },
+    cause,
+  })
+}

@@ -1,0 +1,89 @@
+import { canonicalJson } from '../../core/digest.ts'
+import type { ImageDigest } from '../../core/ids.ts'
+import type { ContentStore } from '../../images/content-store.ts'
+import { mediaTypes } from '../../images/descriptor.ts'
+import type { BuiltImage } from '../builder.ts'
+import { assertEntrypoint, assertUser } from './entrypoint.ts'
+import { type ImageLayer, imageConfig, processSettings } from './image-config.ts'
+import type { ImageParts } from './image-parts.ts'
+import { stackLayers } from './image-paths.ts'
+import type { Layer } from './layer-cache.ts'
+import { provenance } from './provenance.ts'
+import { attach, describe } from './referrer.ts'
+import { softwareBill } from './software-bill.ts'
+
+/**
+ * Checks and writes configuration, manifest, SBOM and provenance. The manifest is listed last: an image that is listed
+ * is complete, and is not made again.
+ */
+export async function writeImage(parts: ImageParts, store: ContentStore): Promise<BuiltImage> {
+  const settings = processSettings(parts.recipe, parts.base?.config ?? null)
+  const layers = [...(parts.base?.layers ?? []), ...parts.layers.map(imageLayer)]
+  const created = rfc3339(parts.context.sourceTime)
+  const config = bytesOf(
+    imageConfig({
+      architecture: parts.architecture,
+      created,
+      base: parts.base?.config ?? null,
+      settings,
+      diffIds: layers.map((layer) => layer.diffId),
+      createdBy: parts.layers.map((layer) => layer.createdBy),
+    }),
+  )
+  const manifest = bytesOf({
+    schemaVersion: 2,
+    mediaType: mediaTypes.manifest,
+    config: describe(mediaTypes.config, config),
+    layers: layers.map((layer) => layer.descriptor),
+    annotations: annotationsOf(parts, created),
+  })
+  const subject = describe(mediaTypes.manifest, manifest)
+  const built: BuiltImage = {
+    image: subject.digest,
+    cached: parts.layers.every((layer) => layer.cached),
+    sizeBytes: layers.reduce(
+      (sum, layer) => sum + layer.descriptor.size,
+      config.byteLength + manifest.byteLength,
+    ),
+  }
+  if (await isComplete(subject.digest, store)) return built
+
+  const paths = stackLayers(layers.map((layer) => layer.paths))
+  assertEntrypoint(parts.context.service, settings, paths)
+  assertUser(parts.context.service, settings.user, paths)
+  await Promise.all([
+    store.put(config),
+    store.put(manifest),
+    attach(subject, softwareBill(parts, subject.digest, created), store, created),
+    attach(subject, provenance(parts, subject.digest), store, created),
+  ])
+  await store.refer(subject)
+  return built
+}
+
+async function isComplete(image: ImageDigest, store: ContentStore): Promise<boolean> {
+  if (!(await store.has(image))) return false
+  return (await store.references()).some((reference) => reference.digest === image)
+}
+
+const imageLayer = (layer: Layer): ImageLayer => ({
+  descriptor: { mediaType: mediaTypes.layerTar, digest: layer.digest, size: layer.sizeBytes },
+  diffId: layer.digest,
+  paths: layer.paths,
+})
+
+/** Only what follows from the inputs: no folder, no host, no revision, so that equal images stay equal. */
+function annotationsOf({ recipe, builder }: ImageParts, created: string): Record<string, string> {
+  const base =
+    recipe.base.kind === 'image' ? { 'org.opencontainers.image.base.digest': recipe.base.digest } : {}
+  return {
+    'org.opencontainers.image.created': created,
+    ...base,
+    'org.basalt.builder': `${builder.name}/${builder.version}`,
+  }
+}
+
+const bytesOf = (document: unknown): Buffer => Buffer.from(canonicalJson(document))
+
+/** Without a fraction, as the times are whole seconds. */
+const rfc3339 = (seconds: number): string => new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')

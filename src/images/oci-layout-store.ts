@@ -1,0 +1,104 @@
+import { createReadStream } from 'node:fs'
+import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { digestOfBytes } from '../core/digest.ts'
+import type { Digest } from '../core/ids.ts'
+import { BasaltError } from '../errors.ts'
+import { syncFolder, writeFileAtomic } from '../util/atomic-write.ts'
+import { diskError } from '../util/disk-error.ts'
+import { isProcessAlive } from '../util/process-alive.ts'
+import { createBlobFolder } from './blob-folder.ts'
+import type { ContentStore } from './content-store.ts'
+import { createLayoutIndex, encodeLayoutIndex } from './layout-index.ts'
+
+const layoutVersion = '1.0.0'
+
+/**
+ * Opens, and makes where it is missing, an OCI image layout. Blobs of a put in progress lie in `ingest/`,
+ * named by the process that writes them; those of dead processes are removed here.
+ */
+export async function openContentStore(folder: string): Promise<ContentStore> {
+  const root = resolve(folder)
+  await prepareLayout(root)
+  return createContentStore(root)
+}
+
+export const ingestFolder = (layoutFolder: string): string => join(layoutFolder, 'ingest')
+
+/** A name in `ingest/` that no other put uses and that tells whose it is. */
+export const ingestPath = (layoutFolder: string): string =>
+  join(ingestFolder(layoutFolder), `${process.pid}-${++ingestCounter}`)
+
+let ingestCounter = 0
+
+function createContentStore(folder: string): ContentStore {
+  const blobs = createBlobFolder(join(folder, 'blobs/sha256'), () => ingestPath(folder))
+  const index = createLayoutIndex(folder)
+  return {
+    folder,
+    ...blobs,
+    async read(digest) {
+      await blobs.size(digest)
+      const bytes = await readFile(blobs.path(digest))
+      if (digestOfBytes(bytes) !== digest) throw corruptBlob(blobs.path(digest), digest)
+      return bytes
+    },
+    async open(digest) {
+      await blobs.size(digest)
+      return createReadStream(blobs.path(digest))
+    },
+    references: () => index.read(),
+    refer: (descriptor) => index.put(descriptor),
+  }
+}
+
+async function prepareLayout(folder: string): Promise<void> {
+  try {
+    await mkdir(join(folder, 'blobs/sha256'), { recursive: true })
+    await mkdir(ingestFolder(folder), { recursive: true })
+    await removeLeftovers(folder)
+    await writeUnlessPresent(
+      join(folder, 'oci-layout'),
+      JSON.stringify({ imageLayoutVersion: layoutVersion }),
+    )
+    await writeUnlessPresent(join(folder, 'index.json'), encodeLayoutIndex([]))
+    // Whatever an earlier process renamed without living to fsync the folder is durable from here on.
+    await syncFolder(join(folder, 'blobs/sha256'))
+  } catch (cause) {
+    throw diskError(folder, cause)
+  }
+  await assertLayoutVersion(join(folder, 'oci-layout'))
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(ingestFolder(folder)))
+    if (!isProcessAlive(Number.parseInt(name, 10)))
+      await rm(join(ingestFolder(folder), name), { recursive: true })
+  // Only one process writes a layout's own two files, so what is half written was left by an earlier one.
+  for (const name of await readdir(folder))
+    if (/^\.(?:index\.json|oci-layout)\..*\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
+}
+
+async function writeUnlessPresent(path: string, text: string): Promise<void> {
+  const present = await access(path).then(
+    () => true,
+    () => false,
+  )
+  if (!present) await writeFileAtomic(path, text)
+}
+
+async function assertLayoutVersion(path: string): Promise<void> {
+  const text = await readFile(path, 'utf8')
+  if (text.includes(`"${layoutVersion}"`)) return
+  throw new BasaltError('host.home-invalid', {
+    message: `${path} is not that of an OCI image layout ${layoutVersion}: ${text.slice(0, 200)}`,
+    remedy: 'Point BASALT_HOME to another folder.',
+  })
+}
+
+const corruptBlob = (path: string, digest: Digest): BasaltError =>
+  new BasaltError('content.corrupt', {
+    message: `${path} no longer has the digest ${digest}`,
+    remedy: 'Check the disk; then build or import the image again, which mends the blob.',
+    details: { digest, path },
+  })

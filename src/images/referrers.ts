@@ -1,0 +1,35 @@
+import type { Digest } from '../core/ids.ts'
+import type { ContentStore, Descriptor } from './content-store.ts'
+import { isManifestType } from './descriptor.ts'
+import { manifestSchema, parse, readJson } from './image.ts'
+
+/** Finds documents about images: listed manifests that name one as their `subject` (image-spec, manifest.md). */
+export interface Referrers {
+  /** Sorted by digest. */
+  of(subjects: ReadonlySet<Digest>): Promise<readonly Descriptor[]>
+}
+
+/** Remembers who refers to whom: a manifest never changes, and each needs to be read only once. */
+export function createReferrers(store: ContentStore): Referrers {
+  const subjectOf = new Map<Digest, Digest | null>()
+
+  const readSubject = async ({ digest }: Descriptor): Promise<Digest | null> => {
+    const known = subjectOf.get(digest)
+    if (known !== undefined) return known
+    const subject = parse(manifestSchema, await readJson(store, digest), digest).subject?.digest ?? null
+    subjectOf.set(digest, subject)
+    return subject
+  }
+
+  return {
+    async of(subjects) {
+      const found: Descriptor[] = []
+      for (const entry of await store.references()) {
+        if (!isManifestType(entry.mediaType) || subjects.has(entry.digest)) continue
+        const subject = await readSubject(entry)
+        if (subject !== null && subjects.has(subject)) found.push(entry)
+      }
+      return found.sort((a, b) => (a.digest < b.digest ? -1 : 1))
+    },
+  }
+}

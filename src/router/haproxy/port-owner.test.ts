@@ -1,0 +1,26 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { holdPort, isFree } from './held-port.ts'
+import { findPortOwner } from './port-owner.ts'
+
+describe('a port in use', () => {
+  it('is found with the process that listens there, on whatever address', async () => {
+    for (const host of ['127.0.0.1', '::1']) {
+      const server = createServer().listen(0, host)
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      expect(await findPortOwner(port)).toMatchObject({ pid: process.pid })
+      expect(await isFree(port, true)).toBe(false)
+      await expect(holdPort(port, true)).rejects.toMatchObject({
+        code: 'port.taken',
+        message: expect.stringContaining(`pid ${process.pid}`),
+      })
+      server.close()
+      await once(server, 'close')
+      expect(await findPortOwner(port)).toBeNull()
+      expect(await isFree(port, true)).toBe(true)
+    }
+  })
+})

@@ -1,0 +1,40 @@
+import type { EnvironmentId, GroupId } from '../../../core/ids.ts'
+import type { Observation, ObservedGroup } from '../../../core/observation.ts'
+import type { Op } from '../../../core/op.ts'
+import { confirmAlive } from '../instance/follow-instance.ts'
+import { isAlive, observed } from '../instance/instance.ts'
+import { instancesOf, type LocalContext } from '../local-context.ts'
+
+/** Target.observe: the kernel is asked for every instance, the running router for the routes. */
+export async function observeGroups(
+  context: LocalContext,
+  environment: EnvironmentId,
+  op: Op,
+): Promise<Observation> {
+  const [groups, routes] = await Promise.all([
+    observedGroups(context, environment),
+    context.router.routes(environment, op),
+  ])
+  return { environment, groups, routes }
+}
+
+async function observedGroups(
+  context: LocalContext,
+  environment: EnvironmentId,
+): Promise<readonly ObservedGroup[]> {
+  const here = [...context.instances.values()].filter(
+    ({ record }) => record.group.environment === environment,
+  )
+  await Promise.all(
+    here.map(async (instance) => {
+      await confirmAlive(context, instance)
+      // After an adoption the first answer is at most one timeout away; a new start has none to wait for.
+      if (isAlive(instance) && instance.record.provenHealthy) await instance.health?.firstVerdict
+    }),
+  )
+  const services = new Map<GroupId, string>(here.map(({ record }) => [record.group.id, record.group.service]))
+  return [...services]
+    .map(([id, service]) => ({ id, service, instances: instancesOf(context, id).map(observed) }))
+    .filter(({ instances }) => instances.length > 0)
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+}

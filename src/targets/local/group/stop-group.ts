@@ -1,0 +1,19 @@
+import type { GroupId } from '../../../core/ids.ts'
+import type { Op } from '../../../core/op.ts'
+import { isHealthy } from '../instance/instance.ts'
+import { stopInstance } from '../instance/stop-instance.ts'
+import { instancesOf, type LocalContext } from '../local-context.ts'
+import { pruneLogs } from '../log/rotate-log.ts'
+
+/** Target.stop: all instances at the same time, but for `keep` of the oldest healthy ones. */
+export async function stopGroup(context: LocalContext, group: GroupId, op: Op, keep = 0): Promise<void> {
+  const present = instancesOf(context, group)
+  const kept = new Set(present.filter(isHealthy).slice(0, keep))
+  const leaving = present.filter((instance) => !kept.has(instance))
+  await Promise.all(leaving.map((instance) => stopInstance(context, instance, op)))
+  if (kept.size === 0) {
+    await context.router.forget(group, op)
+    context.groups.delete(group)
+  }
+  await pruneLogs(context.paths.logs, new Set([...context.instances.values()].map(({ paths }) => paths.log)))
+}

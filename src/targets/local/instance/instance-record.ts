@@ -1,0 +1,53 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { z } from 'zod'
+import type { GroupSpec } from '../../../core/generation.ts'
+import type { InstanceId } from '../../../core/ids.ts'
+import type { ProcessIdentity } from '../../../util/process-identity.ts'
+
+/**
+ * Lies in an instance's folder before anything of the instance exists, so that whatever a crash leaves can be
+ * adopted or removed by the next server.
+ */
+export interface InstanceRecord {
+  readonly format: 1
+  readonly instance: InstanceId
+  readonly group: GroupSpec
+  readonly rootPath: string
+  /** Name of the network namespace. */
+  readonly namespace: string
+  readonly address: string
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** The instance's first process; null until the runtime has made it. */
+  readonly process: ProcessIdentity | null
+  /** It was healthy once: a first failed check after an adoption is then not a failed start. */
+  readonly provenHealthy: boolean
+}
+
+const recordSchema = z.object({
+  format: z.literal(1),
+  instance: z.custom<InstanceId>((value) => typeof value === 'string' && value !== ''),
+  // Written by this program from a checked release; only its presence is looked at again.
+  group: z.custom<GroupSpec>((value) => typeof value === 'object' && value !== null && 'run' in value),
+  rootPath: z.string(),
+  namespace: z.string(),
+  address: z.string(),
+  startedAt: z.number(),
+  process: z.object({ pid: z.number(), startTicks: z.string(), bootId: z.string() }).nullable(),
+  provenHealthy: z.boolean(),
+})
+
+/** Null where there is none or a crash cut it short: then nothing was started yet. */
+export async function readRecord(path: string): Promise<InstanceRecord | null> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch {
+    return null
+  }
+}
+
+/** Atomic but not fsynced: what it describes does not outlive the machine either. */
+export async function writeRecord(path: string, record: InstanceRecord): Promise<void> {
+  await writeFile(`${path}.new`, JSON.stringify(record))
+  await rename(`${path}.new`, path)
+}

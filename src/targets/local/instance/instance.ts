@@ -1,0 +1,96 @@
+import type { InstanceId } from '../../../core/ids.ts'
+import type { ObservedInstance } from '../../../core/observation.ts'
+import type { HealthWatch } from '../health/health-watch.ts'
+import type { InstancePaths } from '../local-paths.ts'
+import type { InstanceRecord } from './instance-record.ts'
+
+/** How an instance ended; the code is null when nobody was left to note it. */
+export interface InstanceEnd {
+  readonly exitCode: number | null
+  readonly at: number
+}
+
+/** One running copy as this server knows it. What is really so is asked from the kernel by `observe`. */
+export interface Instance {
+  readonly id: InstanceId
+  readonly paths: InstancePaths
+  record: InstanceRecord
+  health: HealthWatch | null
+  end: InstanceEnd | null
+  /** Its keeper was spawned, or may have been by an earlier server. */
+  launched: boolean
+  /** It is being stopped: its end is no surprise. */
+  stopping: boolean
+  /** Called, and emptied, whenever something of the above changes. */
+  readonly waiters: Set<() => void>
+}
+
+export const createInstance = (
+  record: InstanceRecord,
+  paths: InstancePaths,
+  launched: boolean,
+): Instance => ({
+  id: record.instance,
+  paths,
+  record,
+  health: null,
+  end: null,
+  launched,
+  stopping: false,
+  waiters: new Set(),
+})
+
+/** Wakes everybody who waits for this instance. */
+export function changed(instance: Instance): void {
+  const waiters = [...instance.waiters]
+  instance.waiters.clear()
+  for (const wake of waiters) wake()
+}
+
+/** Resolves with the first value that is not undefined; rejects with the signal's reason on abort. */
+export async function waitFor<Value>(
+  instance: Instance,
+  signal: AbortSignal,
+  look: () => Value | undefined,
+): Promise<Value> {
+  for (;;) {
+    signal.throwIfAborted()
+    const found = look()
+    if (found !== undefined) return found
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        signal.removeEventListener('abort', wake)
+        instance.waiters.delete(wake)
+        resolve()
+      }
+      instance.waiters.add(wake)
+      signal.addEventListener('abort', wake, { once: true })
+    })
+  }
+}
+
+export const isAlive = (instance: Instance): boolean => instance.end === null
+export const isHealthy = (instance: Instance): boolean =>
+  isAlive(instance) && instance.health?.current().state === 'healthy'
+
+export function observed(instance: Instance): ObservedInstance {
+  const { id, record, end } = instance
+  const health = instance.health?.current() ?? { state: 'starting', problem: null }
+  return {
+    id,
+    state: end === null ? health.state : 'exited',
+    exitCode: end?.exitCode ?? null,
+    startedAt: record.startedAt,
+    problem: end === null ? health.problem : endText(record.startedAt, end),
+  }
+}
+
+export function endText(startedAt: number, { exitCode, at }: InstanceEnd): string {
+  const after = `after ${secondsText(at - startedAt)}`
+  if (exitCode === null) return `ended ${after}; nobody was left to note the exit code`
+  if (exitCode === 137) return `killed (exit code 137: SIGKILL, by the memory limit or from outside) ${after}`
+  return `ended with exit code ${exitCode} ${after}`
+}
+
+const secondsText = (ms: number): string =>
+  `${ms < 10_000 ? Math.max(0, ms / 1000).toFixed(1) : Math.round(ms / 1000)} s`

@@ -1,0 +1,44 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import type { InstancePaths } from '../local-paths.ts'
+
+export interface InstanceNames {
+  readonly hostname: string
+  readonly address: string
+  /** Service name to the address at which the router answers for it. */
+  readonly needs: Readonly<Record<string, string>>
+}
+
+/** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf of an instance: needs resolve to this generation only. */
+export async function writeNameFiles(paths: InstancePaths, names: InstanceNames): Promise<void> {
+  await Promise.all([
+    writeFile(paths.hosts, hostsFile(names), { mode: 0o644 }),
+    writeFile(paths.hostname, `${names.hostname}\n`, { mode: 0o644 }),
+    writeFile(paths.resolvConf, await resolvConf(), { mode: 0o644 }),
+  ])
+}
+
+export const hostsFile = ({ hostname, address, needs }: InstanceNames): string =>
+  [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    `${address}\t${hostname}`,
+    ...Object.entries(needs).map(([name, target]) => `${target}\t${name}`),
+    '',
+  ].join('\n')
+
+const hostResolvConf = '/etc/resolv.conf'
+/** Where systemd-resolved keeps the servers behind its loopback stub. */
+const upstreamResolvConf = '/run/systemd/resolve/resolv.conf'
+
+async function resolvConf(): Promise<string> {
+  const own = withoutLoopback(await readFile(hostResolvConf, 'utf8').catch(() => ''))
+  if (own.includes('nameserver')) return own
+  return withoutLoopback(await readFile(upstreamResolvConf, 'utf8').catch(() => own))
+}
+
+/** A resolver on the host's loopback cannot be reached from another network namespace. */
+export const withoutLoopback = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => !/^\s*nameserver\s+(127\.|::1\b)/.test(line))
+    .join('\n')

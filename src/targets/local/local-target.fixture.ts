@@ -1,0 +1,218 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { digestOf } from '../../core/digest.ts'
+import type { GroupSpec } from '../../core/generation.ts'
+import { environmentId, type GroupId, groupId, type ImageDigest, type InstanceId } from '../../core/ids.ts'
+import type { Op } from '../../core/op.ts'
+import type { HealthCheck, RunSpec } from '../../core/system.ts'
+import { BasaltError } from '../../errors.ts'
+import { storeImage, tarOf } from '../../images/image.fixture.ts'
+import { createImageRoots } from '../../images/image-roots.ts'
+import { openContentStore } from '../../images/oci-layout-store.ts'
+import type { Router } from '../../router/router.ts'
+import { exec } from '../../util/exec.ts'
+import { readMounts } from '../../util/mountinfo.ts'
+import { localPaths } from './local-paths.ts'
+import { createLocalTarget, type LocalTarget } from './local-target.ts'
+import { openLocalNetwork } from './network/local-network.ts'
+import { chooseRuntime } from './runtime/choose-runtime.ts'
+
+export const op = (timeoutMs = 30_000): Op => ({
+  signal: AbortSignal.timeout(timeoutMs),
+  deadline: Date.now() + timeoutMs,
+})
+
+export const staging = environmentId('shop', 'staging')
+
+const tools = ['ip', 'nft', 'flock', 'unshare', 'mkfs.erofs', 'haproxy', 'busybox']
+const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']
+
+/** Why the tests cannot run here, or null. */
+export function missing(): string | null {
+  if (process.getuid?.() !== 0) return 'needs root'
+  const has = (tool: string) => folders.some((folder) => existsSync(join(folder, tool)))
+  const absent = tools.filter((tool) => !has(tool))
+  if (!has('crun') && !has('runc')) absent.push('crun')
+  return absent.length === 0 ? null : `not installed: ${absent.join(', ')}`
+}
+
+const serve = [
+  '#!/bin/sh',
+  'read -r method path rest',
+  'while read -r header; do case "$header" in ?|"") break;; esac; done',
+  'code=200; [ -n "$STATUS" ] && code=$STATUS; [ -n "$DELAY" ] && sleep "$DELAY"',
+  'printf "HTTP/1.1 %s X\\r\\nContent-Length: %d\\r\\nConnection: close\\r\\n\\r\\n%s" "$code" "${#VERSION}" "$VERSION"',
+].join('\n')
+
+/** Answers every GET with $VERSION; ends on SIGTERM at once. */
+export const httpServer = [
+  '/bin/sh',
+  '-c',
+  'echo serving $VERSION; trap "exit 0" TERM; nc -ll -p 8080 -e /bin/serve & wait',
+]
+
+const applets = [
+  'sh',
+  'nc',
+  'sleep',
+  'cat',
+  'echo',
+  'touch',
+  'ls',
+  'id',
+  'grep',
+  'mkdir',
+  'chmod',
+  'tail',
+  'head',
+  'stat',
+  'mount',
+  'unshare',
+  'kill',
+  'ps',
+  'df',
+  'env',
+  'hostname',
+]
+
+/** One home with real namespaces, containers and roots. */
+export interface LocalWorld {
+  readonly home: string
+  readonly target: LocalTarget
+  readonly image: ImageDigest
+  readonly bridge: string
+  /** Another target of the same home, as after a restart of the server. */
+  reopen(): Promise<LocalTarget>
+  kill(instance: InstanceId): Promise<void>
+  record(instance: InstanceId): Promise<{ process: { pid: number }; address: string; namespace: string }>
+  close(): Promise<void>
+}
+
+export type MakeRouter = (
+  home: string,
+  network: Awaited<ReturnType<typeof openLocalNetwork>>['routerNetwork'],
+) => Promise<Router & { shutdown?(): Promise<void>; close?(): void }>
+
+export const newHome = (): Promise<string> => mkdtemp(join(tmpdir(), 'basalt-local-'))
+
+export async function openLocalWorld(
+  makeRouter: MakeRouter = fakeRouter,
+  existingHome?: string,
+): Promise<LocalWorld> {
+  const home = existingHome ?? (await newHome())
+  const store = await openContentStore(join(home, 'content'))
+  const roots = createImageRoots({ store, folder: join(home, 'roots'), exec })
+  const image = await storeBusybox(store)
+  // Before anything is made that only `close` would remove.
+  const runtime = await chooseRuntime()
+  const network = await openLocalNetwork(home)
+  const router = await makeRouter(home, network.routerNetwork)
+  const open = () => createLocalTarget({ home, network, runtime, router, roots, now: Date.now })
+  let target = open()
+  const record = async (id: InstanceId) =>
+    JSON.parse(await readFile(localPaths(home, network.plan.key).instance(id).record, 'utf8'))
+  return {
+    home,
+    get target() {
+      return target
+    },
+    image,
+    bridge: network.plan.bridge,
+    async reopen() {
+      target.close()
+      target = open()
+      return target
+    },
+    kill: async (id) => {
+      process.kill((await record(id)).process.pid, 'SIGKILL')
+    },
+    record,
+    async close() {
+      await target.shutdown()
+      await router.shutdown?.()
+      for (const { path } of (await readMounts()).filter(({ path }) => path.startsWith(home)))
+        await exec('umount', [path])
+      await rm(home, { recursive: true, force: true })
+    },
+  }
+}
+
+async function storeBusybox(store: Awaited<ReturnType<typeof openContentStore>>): Promise<ImageDigest> {
+  const layer = await tarOf([
+    { name: './', type: 'directory', mode: 0o755 },
+    { name: './bin/', type: 'directory', mode: 0o755 },
+    { name: './bin/busybox', mode: 0o755, content: await readFile('/bin/busybox') },
+    ...applets.map((name) => ({ name: `./bin/${name}`, type: 'symlink' as const, linkname: 'busybox' })),
+    { name: './bin/serve', mode: 0o755, content: serve },
+    { name: './etc/', type: 'directory', mode: 0o755 },
+    { name: './etc/passwd', content: 'root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n' },
+  ])
+  const config = { Env: ['PATH=/bin'], Cmd: ['/bin/sh'], WorkingDir: '/' }
+  return (await storeImage(store, { layers: [layer], config })).digest
+}
+
+const timing = { intervalMs: 1000, timeoutMs: 1000, startMs: 10_000, retries: 3 }
+export const httpHealth: HealthCheck = { kind: 'http', path: '/up', port: 8080, ...timing }
+export const runningHealth: HealthCheck = { kind: 'running', ...timing, intervalMs: 100 }
+
+/** A group of the test image; its id follows from all that is given. */
+export function groupSpec(
+  image: ImageDigest,
+  service: string,
+  run: Partial<RunSpec> = {},
+  rest: Partial<Pick<GroupSpec, 'environment' | 'replicas' | 'needs'>> = {},
+): GroupSpec {
+  const full: RunSpec = {
+    command: httpServer,
+    env: { VERSION: service },
+    ports: [{ port: 8080, protocol: 'http' }],
+    health: httpHealth,
+    needs: [],
+    writable: [],
+    volumes: [],
+    stateful: false,
+    limits: { memoryBytes: null, cpus: null, pids: 64 },
+    user: null,
+    capabilities: [],
+    stop: { signal: 'SIGTERM', graceMs: 1000 },
+    ...run,
+  }
+  const environment = rest.environment ?? staging
+  const id: GroupId = groupId(service, digestOf({ service, full, environment, image }))
+  return { id, environment, service, image, run: full, needs: {}, replicas: 1, ...rest }
+}
+
+/** A router that only remembers what it was told. */
+export async function fakeRouter(): Promise<Router & { readonly calls: string[] }> {
+  const calls: string[] = []
+  const note = async (...words: readonly (string | number)[]): Promise<void> => {
+    calls.push(words.join(' '))
+  }
+  return {
+    calls,
+    open: () => note('open'),
+    address: async (group) => `10.255.255.${group.id.length}`,
+    join: (group, instance, address) => note('join', group.id, instance, address),
+    leave: (_, instance) => note('leave', instance),
+    handOver: (from, to) => note('handOver', from, to.id),
+    forget: (group) => note('forget', group),
+    switch: () => note('switch'),
+    routes: async () => null,
+    members: async () => new Map(),
+    traffic: () => {
+      throw new BasaltError('router.failed', { message: 'the fake router counts nothing' })
+    },
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

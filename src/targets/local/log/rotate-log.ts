@@ -1,0 +1,35 @@
+import { copyFile, readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+const maxLogBytes = 10 * 1024 * 1024
+/** Logs of removed instances that are kept, the newest ones. */
+const keptLogs = 64
+
+export const rotatedLog = (path: string): string => `${path}.1`
+
+/**
+ * Keeps a log and one older file of it, each of 10 MB. Instances append, so cutting the file needs nothing from
+ * them; lines written between the copy and the cut are lost.
+ */
+export async function rotateLog(path: string, maxBytes = maxLogBytes): Promise<void> {
+  const { size } = await stat(path).catch(() => ({ size: 0 }))
+  if (size <= maxBytes) return
+  await copyFile(path, rotatedLog(path))
+  await truncate(path)
+}
+
+/** Removes the logs of instances that are gone, all but the newest. */
+export async function pruneLogs(folder: string, inUse: ReadonlySet<string>, kept = keptLogs): Promise<void> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const paths = files.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
+  const ended = paths.filter((path) => path.endsWith('.log') && !inUse.has(path))
+  if (ended.length <= kept) return
+  const dated = await Promise.all(
+    ended.map(async (path) => ({ path, at: (await stat(path).catch(() => ({ mtimeMs: 0 }))).mtimeMs })),
+  )
+  for (const { path } of dated.toSorted((a, b) => b.at - a.at).slice(kept)) {
+    await Promise.all([rm(path, { force: true }), rm(rotatedLog(path), { force: true })])
+    // Only when it was the last one of its group.
+    await rmdir(dirname(path)).catch(() => {})
+  }
+}

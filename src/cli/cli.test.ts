@@ -1,0 +1,372 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse as parseYaml } from 'yaml'
+import { catalogue } from './catalogue.ts'
+import { type Finished, Place } from './fixtures/basalt-process.ts'
+import { documentSchemas } from './result-schemas.ts'
+
+let place: Place
+
+beforeAll(async () => {
+  place = new Place()
+  await place.startServer()
+})
+
+afterAll(() => place.remove())
+
+const basalt = (...args: string[]): Promise<Finished> => place.run(args)
+
+/** The one document on the standard output, after it has proven to be just what its documented schema says. */
+function documented(text: string): Record<string, unknown> {
+  const document = JSON.parse(text)
+  const schema = documentSchemas[document.schema]
+  expect(schema, `schema ${document.schema}`).toBeDefined()
+  expect(schema!.parse(document)).toEqual(document)
+  return document
+}
+
+describe('-o json', () => {
+  const archive = () => join(place.folder, 'shop-1.tar')
+  it.each([
+    ['init --dry-run', 'basalt.init/v1'],
+    ['build', 'basalt.build/v1'],
+    ['plan', 'basalt.plan/v1'],
+    ['deploy', 'basalt.deployment/v1'],
+    ['deploy -e idle', 'basalt.deployment/v1'],
+    ['deploy --no-wait', 'basalt.deployment-started/v1'],
+    ['deploy --dry-run', 'basalt.plan/v1'],
+    ['rollback', 'basalt.deployment/v1'],
+    ['rollback --dry-run', 'basalt.plan/v1'],
+    ['down', 'basalt.deployment/v1'],
+    ['follow d-staging000000000', 'basalt.deployment/v1'],
+    ['abort d-staging000000000', 'basalt.abort/v1'],
+    ['status', 'basalt.status/v1'],
+    ['history', 'basalt.history/v1'],
+    ['diff shop@1 shop@2', 'basalt.diff/v1'],
+    ['releases', 'basalt.releases/v1'],
+    ['release export shop@1 ARCHIVE', 'basalt.release-exported/v1'],
+    ['release import ARCHIVE', 'basalt.release-imported/v1'],
+    ['audit verify', 'basalt.ledger-head/v1'],
+    ['doctor', 'basalt.doctor/v1'],
+    ['server start', 'basalt.server/v1'],
+    ['server status', 'basalt.server/v1'],
+    ['completion bash', 'basalt.completion/v1'],
+    ['version', 'basalt.version/v1'],
+    ['complete --line=basalt', 'basalt.candidates/v1'],
+  ])('basalt %s prints %s', async (line, schema) => {
+    const { exitCode, stdout, stderr } = await basalt(
+      ...line.replace('ARCHIVE', archive()).split(' '),
+      '-o',
+      'json',
+    )
+    expect(stderr).toBe('')
+    expect(documented(stdout)['schema']).toBe(schema)
+    expect(exitCode).toBe(0)
+    const name = line.split(' ').slice(0, 2).join(' ')
+    const command = catalogue.find((one) => one.name === name || one.name === line.split(' ')[0])
+    expect(command?.schemas).toContain(schema)
+  })
+
+  it('prints a line of JSON for each line of a log', async () => {
+    const { stdout } = await basalt('logs', 'web', '-o', 'json')
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.map((line) => documented(line)['text'])).toEqual(['hello', 'red \u001b[31mtext\r'])
+  })
+
+  it('says of a deployment what happened', async () => {
+    const { stdout } = await basalt('deploy', '-o', 'json')
+    expect(documented(stdout)).toMatchObject({
+      deployment: 'd-staging000000000',
+      outcome: 'succeeded',
+      requests: { total: 1204, failed: 0 },
+    })
+    const idle = await basalt('deploy', '-e', 'idle', '-o', 'json')
+    expect(documented(idle.stdout)).toMatchObject({ deployment: null, outcome: 'unchanged' })
+  })
+
+  it('prints the document of a failed deployment, and fails', async () => {
+    const { exitCode, stdout } = await basalt('deploy', '-e', 'bad', '-o', 'json')
+    expect(exitCode).toBe(1)
+    expect(documented(stdout)).toMatchObject({ outcome: 'failed', error: { code: 'group.died' } })
+  })
+
+  it('prints errors as documents, beside their text', async () => {
+    const { exitCode, stdout, stderr } = await basalt('plan', '-e', 'nowhere', '-o', 'json')
+    expect(exitCode).toBe(1)
+    expect(documented(stdout)).toMatchObject({ schema: 'basalt.error/v1', code: 'environment.unknown' })
+    expect(stderr).toContain('error: shop has no environment nowhere')
+  })
+
+  it.each([['deploy --evn x'], ['nonsense'], ['deploy --timeout soon']])(
+    'refuses "%s" with a document too',
+    async (line) => {
+      const { exitCode, stdout } = await basalt(...line.split(' '), '--output=json')
+      expect(exitCode).toBe(1)
+      expect(documented(stdout)).toMatchObject({ code: 'request.invalid' })
+    },
+  )
+
+  it('is the same as YAML', async () => {
+    const yaml = await basalt('status', '-o', 'yaml')
+    const json = await basalt('status', '-o', 'json')
+    expect(parseYaml(yaml.stdout)).toEqual(JSON.parse(json.stdout))
+  })
+})
+
+describe('requests', () => {
+  it('carry what was asked for, and the release that was shown', async () => {
+    const own = new Place()
+    try {
+      const server = await own.startServer()
+      const args = [
+        'deploy',
+        'shop@2',
+        '-e',
+        'production',
+        '--all',
+        '-m',
+        'why not',
+        '--timeout',
+        '1m30s',
+        '--wait',
+      ]
+      await own.run([...args, '-y'], { folder: own.project })
+      await own.run(['rollback', '7'], { environment: { BASALT_ENV: 'elsewhere/qa', BASALT_REASON: 'late' } })
+      await own.run(['logs', '-n', '5'])
+      await own.run(['status', '-e', 'other/live'])
+      const ended = new Promise((resolve) => server.on('exit', resolve))
+      server.kill('SIGTERM')
+      await ended
+      const calls = JSON.parse(readFileSync(join(own.home, 'calls.json'), 'utf8')) as {
+        verb: string
+        request: unknown
+      }[]
+      const request = (verb: string) => calls.find((call) => call.verb === verb)?.request
+      const deployment = {
+        file: join(own.project, 'basalt.yaml'),
+        system: 'shop',
+        environment: 'production',
+        all: true,
+        wait: true,
+        timeoutMs: 90_000,
+        reason: 'why not',
+        actor: { name: 'root' },
+      }
+      expect(request('plan')).toEqual({ ...deployment, release: 'shop@2' })
+      expect(request('deploy')).toEqual({ ...deployment, release: `sha256:${'b'.repeat(64)}` })
+      expect(request('rollback')).toMatchObject({
+        file: null,
+        system: 'elsewhere',
+        environment: 'qa',
+        to: '7',
+        reason: 'late',
+      })
+      expect(request('logs')).toMatchObject({
+        system: 'shop',
+        environment: 'staging',
+        tail: 5,
+        follow: false,
+      })
+      expect(request('status')).toEqual({ system: 'other', environment: 'live' })
+    } finally {
+      own.remove()
+    }
+  })
+
+  it('find basalt.yaml upward, as git does, and say so when there is none', async () => {
+    const deep = join(place.project, 'a/b')
+    mkdirSync(deep, { recursive: true })
+    expect((await place.run(['plan'], { folder: deep })).exitCode).toBe(0)
+    const outside = await place.run(['plan'], { folder: place.folder })
+    expect(outside.exitCode).toBe(1)
+    expect(outside.stderr).toContain('there is no basalt.yaml here or in any folder above')
+    expect((await place.run(['plan', '-f', 'shop'], { folder: place.folder })).exitCode).toBe(0)
+    expect((await place.run(['plan', 'shop@2', '-e', 'staging'], { folder: place.folder })).exitCode).toBe(0)
+  })
+
+  it('do not need a sound basalt.yaml to roll back', async () => {
+    const broken = join(place.folder, 'broken')
+    mkdirSync(broken)
+    writeFileSync(join(broken, 'basalt.yaml'), 'system: shop\nservices: [oops\n')
+    expect((await place.run(['rollback'], { folder: broken })).exitCode).toBe(0)
+  })
+})
+
+describe('plan --exit-code', () => {
+  it.each([
+    ['staging', 2],
+    ['idle', 0],
+    ['nowhere', 1],
+  ])('for %s is %i', async (environment, exitCode) => {
+    expect((await basalt('plan', '--exit-code', '-e', environment)).exitCode).toBe(exitCode)
+  })
+
+  it('is 1 also when the machine is in the way', async () => {
+    const environment = { BASALT_HOME: join(place.folder, 'x'.repeat(120)) }
+    expect((await place.run(['plan', '--exit-code'], { environment })).exitCode).toBe(1)
+  })
+})
+
+describe('what people read', () => {
+  const escape = '\u001b'
+
+  it('has no escape codes in a pipe, whatever others wrote', async () => {
+    for (const line of ['build', 'deploy -e bad', 'logs web', 'status', 'plan -e data']) {
+      const { stdout, stderr } = await basalt(...line.split(' '))
+      expect(stdout + stderr).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f]/)
+    }
+  })
+
+  it('tells progress in plain lines on the standard error, and the outcome in one line', async () => {
+    const { stdout, stderr } = await basalt('deploy')
+    expect(stdout).toBe(
+      'shop@2 serves staging: 1 started, 2 kept, switched in 3 ms, 0 of 1,204 requests failed, 2.1 s\n',
+    )
+    expect(stderr.split('\n')).toContain('web: 2 of 2 healthy')
+    expect((await basalt('deploy', '--quiet')).stderr).toBe('')
+  })
+
+  it('shows the last words of what died, and what helps', async () => {
+    const { exitCode, stdout, stderr } = await basalt('deploy', '-e', 'bad')
+    expect(exitCode).toBe(1)
+    expect(stdout).toMatch(/^deploying shop@2 failed; shop@1 still serves staging/)
+    expect(stderr).toContain('  | Error: listen \\x1b[31mEADDRINUSE')
+    expect(stderr).toContain('→ See all of its output with `basalt logs web`.')
+  })
+
+  it('is coloured and live on a terminal, and leaves the cursor visible', async () => {
+    const { stdout } = await place.runOnTerminal(['deploy'])
+    expect(stdout).toContain(`${escape}[32mshop@2 serves staging${escape}[39m`)
+    expect(stdout.lastIndexOf(`${escape}[?25h`)).toBeGreaterThan(stdout.lastIndexOf(`${escape}[?25l`))
+  })
+
+  it('has no colours with NO_COLOR', async () => {
+    const { stdout } = await place.runOnTerminal(['status'], { environment: { NO_COLOR: '1' } })
+    expect(stdout).toContain('shop/staging')
+    expect(stdout).not.toContain(escape)
+  })
+
+  it('ends quietly when nobody reads on', async () => {
+    const { exitCode, stdout, stderr } = await place.run(['logs', 'endless'], {
+      onOutput: (_text, child) => child.stdout?.destroy(),
+    })
+    expect([exitCode, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('hello')
+  })
+})
+
+describe('confirmation', () => {
+  it('is asked for on a terminal when the plan warns, and no means no', async () => {
+    const answer = (text: string) => place.runOnTerminal(['deploy', '-e', 'data'], { input: text })
+    const no = await answer('n\n')
+    expect(no.stdout).toContain('cache is stateful: it pauses while it is replaced')
+    expect(no.stdout).toContain('nothing was done')
+    expect(no.exitCode).toBe(130)
+    const yes = await answer('y\n')
+    expect(yes.stdout).toContain('shop@2 serves staging')
+    expect(yes.exitCode).toBe(0)
+  })
+
+  it('is asked for neither with --yes, nor without a warning, nor in a pipe', async () => {
+    expect((await place.runOnTerminal(['deploy', '-e', 'data', '-y'])).stdout).not.toContain('Go on?')
+    expect((await place.runOnTerminal(['deploy'])).stdout).not.toContain('Go on?')
+    expect((await basalt('deploy', '-e', 'data')).exitCode).toBe(0)
+  })
+})
+
+describe('Ctrl-C', () => {
+  const interrupt = (args: string[], after: string): Promise<Finished> => {
+    let sent = false
+    return place.run(args, {
+      onOutput: (text, child) => {
+        if (sent || !text.includes(after)) return
+        sent = true
+        child.kill('SIGINT')
+      },
+    })
+  }
+
+  it('detaches from a deployment, says how to go on, and the deployment goes on', async () => {
+    const { exitCode, stderr } = await interrupt(['deploy', '-e', 'slow'], 'starting 2 instances')
+    expect(exitCode).toBe(130)
+    expect(stderr).toContain('detached from deployment d-slow000000000000, which goes on')
+    expect(stderr).toContain('basalt follow d-slow000000000000')
+    expect(stderr).toContain('basalt abort d-slow000000000000')
+    const following = basalt('follow', 'd-slow000000000000')
+    await basalt('abort', 'd-slow000000000000')
+    const followed = await following
+    expect(followed.stdout).toContain('was aborted')
+    expect(followed.exitCode).toBe(1)
+  })
+
+  it('cancels a build', async () => {
+    const folder = join(place.folder, 'slow')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'basalt.yaml'), 'system: slow\n')
+    const { exitCode, stderr } = await interrupt(['build', '-f', folder], 'web: building')
+    expect(exitCode).toBe(130)
+    expect(stderr).toContain('interrupted')
+  })
+
+  it('is how one stops following logs', async () => {
+    const { exitCode, stderr } = await interrupt(['logs', '-f'], 'hello')
+    expect([exitCode, stderr]).toEqual([0, ''])
+  })
+})
+
+describe('release export', () => {
+  it('writes the whole archive under its name, or nothing', async () => {
+    const file = join(place.project, 'shop-1.tar')
+    const { stdout } = await basalt('release', 'export', 'shop@1', '-o', 'json')
+    const document = documented(stdout)
+    const bytes = readFileSync(file)
+    expect(document).toMatchObject({ file, sizeBytes: bytes.length })
+    expect(document['sha256']).toBe(createHash('sha256').update(bytes).digest('hex'))
+    rmSync(file)
+    const broken = await basalt('release', 'export', 'broken', file)
+    expect(broken.exitCode).toBe(3)
+    expect(existsSync(file) || existsSync(`${file}.partial`)).toBe(false)
+  })
+
+  it('can be piped into an import', async () => {
+    const { stdout } = await place.run(['release', 'import', '/dev/stdin'], { input: '' })
+    expect(stdout).toBe('')
+    const piped = await place.run(['release', 'export', 'shop@1', '-'])
+    expect(Buffer.byteLength(piped.stdout, 'utf8')).toBeGreaterThan(1_000_000)
+  })
+
+  it('never goes to a terminal', async () => {
+    const { exitCode, stdout } = await place.runOnTerminal(['release', 'export', 'shop@1', '-'])
+    expect(exitCode).toBe(1)
+    expect(stdout).toContain('an archive is not written to a terminal')
+  })
+})
+
+describe('init and validate', () => {
+  it('work without a server', async () => {
+    const own = new Place()
+    try {
+      const folder = join(own.folder, 'site')
+      mkdirSync(join(folder, 'public'), { recursive: true })
+      writeFileSync(join(folder, 'public/index.html'), 'hello')
+      const written = await own.run(['init'], { folder, userId: 0 })
+      expect(written.exitCode).toBe(0)
+      expect(written.stdout).toBe('wrote basalt.yaml\n')
+      const valid = await own.run(['validate', '-o', 'json'], { folder })
+      expect(documented(valid.stdout)).toMatchObject({ schema: 'basalt.validate/v1', system: 'site' })
+      expect((await own.run(['init'], { folder })).stderr).toContain('exists already')
+      expect(existsSync(join(own.home, 'basalt.sock'))).toBe(false)
+    } finally {
+      own.remove()
+    }
+  })
+
+  it('show every mistake with its place', async () => {
+    const { exitCode, stderr } = await basalt('validate')
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/basalt\.yaml:3:\d+: /)
+    expect(stderr).toMatch(/basalt\.yaml:4:\d+: /)
+  })
+})

@@ -1,0 +1,61 @@
+import type { Health } from '../../server/protocol.ts'
+import type { ExecResult } from '../../util/exec.ts'
+
+/** What probes may look at. */
+export interface Machine {
+  /** Runs a program; null when it is not installed. Never rejects. */
+  run(file: string, ...args: string[]): Promise<ExecResult | null>
+  /** The text of a file; empty when it cannot be read. */
+  read(path: string): string
+  /** Names in a folder; empty when it cannot be read. */
+  list(path: string): readonly string[]
+  freeBytes(path: string): number
+  readonly userId: number
+  readonly nodeVersion: string
+  readonly cliVersion: string
+  readonly homeFolder: string
+  readonly groupName: string
+  /** The running server; null when none answers us. */
+  readonly server: Health | null
+}
+
+export interface Finding {
+  /** `poor`: works, with a limit that the detail names. */
+  readonly state: 'found' | 'poor' | 'missing'
+  readonly detail: string
+  /** Where another one helps than the probe's own. */
+  readonly remedy?: string
+}
+
+/** One thing that Basalt needs of a machine, as data. */
+export interface Probe {
+  readonly name: string
+  readonly purpose: string
+  /** Without a required one, systems cannot run here. */
+  readonly required: boolean
+  readonly remedy: string
+  find(machine: Machine): Promise<Finding> | Finding
+}
+
+export interface ProbeReport extends Omit<Finding, 'remedy'> {
+  readonly name: string
+  readonly purpose: string
+  readonly required: boolean
+  /** Null when nothing is to be done. */
+  readonly remedy: string | null
+}
+
+export const runProbes = (probes: readonly Probe[], machine: Machine): Promise<readonly ProbeReport[]> =>
+  Promise.all(
+    probes.map(async (probe) => {
+      const finding = await probe.find(machine)
+      const { name, purpose, required, remedy } = probe
+      return {
+        name,
+        purpose,
+        required,
+        ...finding,
+        remedy: finding.state === 'found' ? null : (finding.remedy ?? remedy),
+      }
+    }),
+  )

@@ -1,0 +1,189 @@
+import { defaultGroup } from '../../server/socket.ts'
+import { formatSize } from '../render/names.ts'
+import type { Finding, Machine, Probe } from './probe.ts'
+import { tryRuntimes } from './runtime-trial.ts'
+
+const found = (detail: string): Finding => ({ state: 'found', detail })
+const poor = (detail: string): Finding => ({ state: 'poor', detail })
+const missing = (detail: string): Finding => ({ state: 'missing', detail })
+
+/** A program that only has to be there; its first line of output is shown. */
+const program =
+  (file: string, ...versionArguments: string[]) =>
+  async (machine: Machine): Promise<Finding> => {
+    const result = await machine.run(file, ...versionArguments)
+    if (result === null) return missing(`${file} is not installed`)
+    const text = `${result.stdout}\n${result.stderr}`.split('\n').find((line) => line.trim() !== '') ?? ''
+    return found(text.trim())
+  }
+
+const lowestNode = [22, 19] as const
+const lowestHaproxy = [2, 6] as const
+const comfortableBytes = 2_000_000_000
+
+const joinGroup = (group: string): string =>
+  `groupadd --system ${group} && usermod --append --groups ${group} <user>, then: basalt server restart`
+
+const atLeast = (version: string, [major, minor]: readonly [number, number]): boolean => {
+  const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number)
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor)
+}
+
+/** In the order in which a person would mend things. */
+export const probes: readonly Probe[] = [
+  {
+    name: 'node',
+    purpose: 'runs Basalt',
+    required: true,
+    remedy: `Install Node ${lowestNode.join('.')} or newer, or run \`npm install\` in Basalt's folder.`,
+    find: ({ nodeVersion }) =>
+      atLeast(nodeVersion, lowestNode) ? found(nodeVersion) : missing(`${nodeVersion} is too old`),
+  },
+  {
+    name: 'root',
+    purpose: 'the server makes namespaces, mounts and cgroups',
+    required: true,
+    remedy: 'Start the server with sudo: sudo basalt server start',
+    find: ({ userId, server }) =>
+      userId === 0
+        ? found('this is root')
+        : server === null
+          ? missing(`this is user ${userId}, and no server runs`)
+          : found('the server runs as root'),
+  },
+  {
+    name: 'runtime',
+    purpose: 'starts instances (crun or runc); proven by a trial start',
+    required: true,
+    remedy: 'apt-get install crun',
+    find: tryRuntimes,
+  },
+  {
+    name: 'haproxy',
+    purpose: 'carries and switches traffic',
+    required: true,
+    remedy: 'apt-get install haproxy',
+    async find(machine) {
+      const result = await machine.run('haproxy', '-v')
+      if (result === null) return missing('haproxy is not installed')
+      const version = /version (\d+\.\d+(?:\.\d+)?)/i.exec(result.stdout)?.[1] ?? '0'
+      return atLeast(version, lowestHaproxy) ? found(version) : missing(`${version} is older than 2.6`)
+    },
+  },
+  {
+    name: 'nft',
+    purpose: 'sends the traffic between services through the router',
+    required: true,
+    remedy: 'apt-get install nftables',
+    find: program('nft', '--version'),
+  },
+  {
+    name: 'ip',
+    purpose: 'makes network namespaces; says who asks (ss)',
+    required: true,
+    remedy: 'apt-get install iproute2',
+    find: program('ip', '-V'),
+  },
+  {
+    name: 'erofs',
+    purpose: 'gives instances a sealed root; without it an unpacked folder is used',
+    required: false,
+    remedy: 'Load it: modprobe erofs (some kernels come without it)',
+    find: async (machine) => {
+      if (/\berofs$/m.test(machine.read('/proc/filesystems'))) return found('in the kernel')
+      const module = await machine.run('modprobe', '--dry-run', '--quiet', 'erofs')
+      return module?.exitCode === 0 ? found('a kernel module') : poor('this kernel has none')
+    },
+  },
+  {
+    name: 'mkfs.erofs',
+    purpose: 'makes the sealed root',
+    required: false,
+    remedy: 'apt-get install erofs-utils',
+    find: program('mkfs.erofs', '-V'),
+  },
+  {
+    name: 'gpgv',
+    purpose: 'checks the signatures of package indexes',
+    required: true,
+    remedy: 'apt-get install gpgv',
+    find: program('gpgv', '--version'),
+  },
+  {
+    name: 'dpkg-deb',
+    purpose: 'extracts packages',
+    required: true,
+    remedy: 'apt-get install dpkg',
+    find: program('dpkg-deb', '--version'),
+  },
+  {
+    name: 'git',
+    purpose: 'tells which commit a release was built from',
+    required: false,
+    remedy: 'apt-get install git',
+    find: program('git', '--version'),
+  },
+  {
+    name: 'apt mirror',
+    purpose: 'where packages come from',
+    required: false,
+    remedy: 'Name one in /etc/apt/sources.list: needed only by recipes with packages.',
+    find: (machine) => {
+      const mirrors = aptMirrors(machine)
+      return mirrors.length === 0 ? poor('none is configured') : found(mirrors.join(' '))
+    },
+  },
+  {
+    name: 'disk',
+    purpose: 'holds images, releases and the ledger',
+    required: true,
+    remedy: 'Make room, or set BASALT_HOME to a folder on another disk.',
+    find: (machine) => {
+      const free = machine.freeBytes(machine.homeFolder)
+      const detail = `${formatSize(free)} free for ${machine.homeFolder}`
+      return free < comfortableBytes ? poor(detail) : found(detail)
+    },
+  },
+  {
+    name: 'group',
+    purpose: 'lets its members use Basalt without root',
+    required: false,
+    remedy: joinGroup(defaultGroup),
+    find: (machine) => {
+      const { groupName } = machine
+      const line = machine
+        .read('/etc/group')
+        .split('\n')
+        .find((entry) => entry.startsWith(`${groupName}:`))
+      if (line === undefined)
+        return {
+          ...poor(`there is no group ${groupName}: only root may use Basalt`),
+          remedy: joinGroup(groupName),
+        }
+      return found(`${groupName}: ${line.split(':')[3] || 'no members'}`)
+    },
+  },
+  {
+    name: 'server',
+    purpose: 'does the work; commands start it',
+    required: false,
+    remedy: 'sudo basalt server start, or after an upgrade: sudo basalt server restart',
+    find: ({ server, cliVersion }) => {
+      if (server === null) return poor('none runs')
+      const detail = `version ${server.version}, pid ${server.pid}`
+      return server.version === cliVersion
+        ? found(detail)
+        : poor(`${detail}; this CLI is version ${cliVersion}`)
+    },
+  },
+]
+
+/** Both forms: one line a source (`deb http://…`), and paragraphs (`URIs: http://…`). */
+function aptMirrors(machine: Machine): readonly string[] {
+  const folder = '/etc/apt/sources.list.d'
+  const files = ['/etc/apt/sources.list', ...machine.list(folder).map((name) => `${folder}/${name}`)]
+  const uris = files.flatMap((file) => [
+    ...machine.read(file).matchAll(/^(?:deb\s+(?:\[[^\]]*\]\s*)?|URIs:\s*)(\S+)/gm),
+  ])
+  return [...new Set(uris.map((match) => match[1] ?? ''))]
+}

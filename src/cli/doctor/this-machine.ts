@@ -1,0 +1,45 @@
+import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { defaultGroup } from '../../server/socket.ts'
+import { exec } from '../../util/exec.ts'
+import { withSystemPaths } from '../../util/system-paths.ts'
+import { version } from '../../util/version.ts'
+import type { Context } from '../context.ts'
+import type { Machine } from './probe.ts'
+
+const probeTimeoutMs = 10_000
+
+/** The machine that we are on. */
+export async function thisMachine(context: Context): Promise<Machine> {
+  return {
+    run: (file, ...args) =>
+      exec(file, args, {
+        timeoutMs: probeTimeoutMs,
+        env: withSystemPaths(process.env) as Record<string, string>,
+      }).catch(() => null),
+    read: (path) => orElse('', () => readFileSync(path, 'utf8')),
+    list: (path) => orElse([], () => readdirSync(path)),
+    freeBytes: (path) => {
+      const { bavail, bsize } = statfsSync(nearestExisting(path))
+      return bavail * bsize
+    },
+    userId: context.userId,
+    nodeVersion: process.versions.node,
+    cliVersion: version,
+    homeFolder: context.home.folder,
+    groupName: context.environment['BASALT_GROUP'] || defaultGroup,
+    // A server that we may not ask is as good as none to whoever asks here; the group's probe says why.
+    server: await context.server().catch(() => null),
+  }
+}
+
+const nearestExisting = (path: string): string =>
+  existsSync(path) || path === dirname(path) ? path : nearestExisting(dirname(path))
+
+function orElse<Value>(fallback: Value, read: () => Value): Value {
+  try {
+    return read()
+  } catch {
+    return fallback
+  }
+}

@@ -1,0 +1,120 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { defaults } from '../config/defaults.ts'
+import { BasaltError } from '../errors.ts'
+
+const manifestName = 'basalt.yaml'
+
+export interface ScopeFlags {
+  readonly file?: string | null
+  readonly env?: string | null
+}
+
+/** What a command is about: members of the engine's requests. */
+export interface Scope {
+  /** Absolute path of basalt.yaml; null outside of any project. */
+  readonly file: string | null
+  readonly system: string | null
+  readonly environment: string | null
+}
+
+/** The manifest that a command means: the named one, else the nearest one upward, as git finds its folder. */
+export function findManifest(folder: string, named: string | null): string | null {
+  if (named !== null) {
+    const path = resolve(folder, named)
+    const file = isFolder(path) ? join(path, manifestName) : path
+    if (existsSync(file)) return file
+    throw manifestMissing(`there is no ${file}, or you may not look there`)
+  }
+  for (let place = folder; ; place = dirname(place)) {
+    const file = join(place, manifestName)
+    if (existsSync(file)) return file
+    if (place === dirname(place)) return null
+  }
+}
+
+/** False also for what we may not look at. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
+export const manifestMissing = (message: string): BasaltError =>
+  new BasaltError('manifest.missing', {
+    message,
+    remedy:
+      'Go to the folder of your system, name the file with --file, or write a first one with `basalt init`.',
+  })
+
+/** The scope of a command; outside of a project only what was named. `shop/staging` names its system too. */
+export async function scopeOf(folder: string, flags: ScopeFlags): Promise<Scope> {
+  const [system, environment] = splitEnvironment(flags.env ?? null)
+  const file = findManifest(folder, flags.file ?? null)
+  const here = file === null ? null : await systemNameOf(file)
+  // An environment of another system than the project's has nothing to do with the file that lies here.
+  if (system !== null && system !== here) return { file: null, system, environment }
+  return { file, system: here, environment }
+}
+
+function splitEnvironment(text: string | null): readonly [string | null, string | null] {
+  const slash = text?.indexOf('/') ?? -1
+  return text === null || slash < 0 ? [null, text] : [text.slice(0, slash), text.slice(slash + 1)]
+}
+
+/**
+ * The system's name, without parsing the file where its usual form allows: parsing costs more time than the
+ * rest of a short command. Mistakes in the file are left to commands that read all of it.
+ */
+async function systemNameOf(file: string): Promise<string | null> {
+  const plain = /^system:[ \t]+([a-z][a-z0-9-]*)[ \t]*(?:#.*)?$/m.exec(readFileSync(file, 'utf8'))
+  if (plain?.[1] !== undefined) return plain[1]
+  const system = (await looseManifest(file))['system']
+  return typeof system === 'string' ? system : null
+}
+
+/**
+ * The environment that is meant when none is named: the only one, or the first of the manifest. It is not
+ * checked here, so that a rollback works while basalt.yaml has a mistake.
+ */
+export async function defaultEnvironment(scope: Scope): Promise<string | null> {
+  if (scope.environment !== null || scope.file === null) return scope.environment
+  return (await declaredNames(scope.file, 'environments'))[0] ?? defaults.environment.name
+}
+
+/** For an environment that was named and of which the server knows nothing: refused when it is not declared either. */
+export async function refuseUndeclared({ file, system, environment }: Scope): Promise<void> {
+  if (environment === null) return
+  const written = await declaredNames(file, 'environments')
+  const declared = written.length > 0 || file === null ? written : [defaults.environment.name]
+  if (declared.includes(environment)) return
+  throw new BasaltError('environment.unknown', {
+    message: `there is no environment ${[system, environment].filter((part) => part !== null).join('/')}`,
+    remedy:
+      file === null
+        ? 'Run `basalt status --all` to see all that were deployed to.'
+        : `Declared in ${file}: ${declared.join(', ')}.`,
+  })
+}
+
+/** Keys of a block of the manifest, unchecked; none where they cannot be read. */
+export async function declaredNames(
+  file: string | null,
+  block: 'environments' | 'services',
+): Promise<readonly string[]> {
+  const names = file === null ? null : (await looseManifest(file))[block]
+  return typeof names === 'object' && names !== null ? Object.keys(names) : []
+}
+
+async function looseManifest(file: string): Promise<Readonly<Record<string, unknown>>> {
+  // A CommonJS package in a bundle has its exports in `default` only.
+  const { parse } = (await import('yaml')).default
+  try {
+    const parsed: unknown = parse(readFileSync(file, 'utf8'))
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}

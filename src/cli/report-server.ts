@@ -1,0 +1,32 @@
+import { version } from '../util/version.ts'
+import type { Context } from './context.ts'
+import { formatDuration } from './duration.ts'
+import { formatSize } from './render/names.ts'
+
+/** Prints whether a server runs, and which. Resolves with whether. */
+export async function reportServer(context: Context): Promise<boolean> {
+  const server = await context.server()
+  const { folder, socketPath, logPath } = context.home
+  const document = {
+    schema: 'basalt.server/v1',
+    running: server !== null,
+    home: folder,
+    socketPath,
+    logPath,
+    server: server === null ? null : { ...server },
+  }
+  const { output } = context
+  await output.result(document, () => {
+    if (server === null) return `no server runs for ${folder}`
+    const upFor = formatDuration(context.now() - server.startedAt)
+    return (
+      `${output.paint('green', 'the server runs')}: version ${server.version}, pid ${server.pid}, ` +
+      `for ${upFor}, ${formatSize(server.memoryBytes)}, state in ${server.home}`
+    )
+  })
+  if (server !== null && server.version !== version && output.format === 'table')
+    output.note(
+      `This CLI is version ${version}. After an upgrade: sudo basalt server restart (instances go on serving).`,
+    )
+  return server !== null
+}

@@ -1,0 +1,84 @@
+import { BasaltError } from '../errors.ts'
+import { build, recordRelease } from './build.ts'
+import { deploy, planDeploy } from './deploy.ts'
+import { diff, systemFor } from './diff.ts'
+import { down } from './down.ts'
+import type { Engine } from './engine.ts'
+import { findRelease } from './find-release.ts'
+import { follow, unknownDeployment } from './follow.ts'
+import { deploymentResult, history, releases } from './history.ts'
+import { logs } from './logs.ts'
+import type { EnginePorts } from './ports.ts'
+import { Reconciler } from './reconcile.ts'
+import { planRollback, rollback } from './rollback.ts'
+import { createStage } from './stage.ts'
+import { status } from './status.ts'
+
+export interface RunningEngine extends Engine {
+  /** Leaves everything that runs as it is. */
+  close(): Promise<void>
+}
+
+/** Wires the verbs together, goes on with what a server before this one left unfinished, and keeps watch. */
+export function createEngine(ports: EnginePorts): RunningEngine {
+  const { journal } = ports
+  const stage = createStage(ports)
+  stage.recover()
+  const reconciler = new Reconciler(ports, stage)
+
+  return {
+    build: (request, op) => build(ports, request, op),
+    plan: (request, op) => planDeploy(ports, request, op),
+    deploy: (request, op) => deploy(ports, stage, request, op),
+    planRollback: (request, op) => planRollback(ports, request, op),
+    rollback: (request, op) => rollback(ports, stage, request, op),
+    down: (request, op) => down(ports, stage, request, op),
+    follow: (deployment, op) => follow(journal, deployment, op),
+    status: (request, op) => status(ports, request, op),
+    history: async (request) => history(ports, request),
+    releases: async (system) => releases(ports, system),
+    diff: (request) => diff(ports, request),
+    logs: (request, op) => logs(ports, request, op),
+    verifyLedger: (op) => ports.verifyLedger(op),
+
+    async abort(deployment, actor) {
+      const attempt = journal.view.attempts.get(deployment)
+      if (attempt === undefined) throw unknownDeployment(deployment)
+      const { environment } = attempt
+      let accepted = false
+      await journal.changeEnvironment(environment, (state) => {
+        if (state.deployment?.deployment !== deployment) return []
+        accepted = true
+        return [{ type: 'deployment-abort-requested', data: { deployment, actor: actor.name } }]
+      })
+      if (!accepted)
+        throw new BasaltError('deployment.unknown', {
+          message: `${deployment} is not running any more: it ${attempt.outcome}`,
+          remedy: 'To return to what ran before it, run `basalt rollback`.',
+        })
+      stage.nudge(environment)
+    },
+
+    async outcome(deployment, op) {
+      await stage.ended(deployment, op)
+      const attempt = journal.view.attempts.get(deployment)
+      if (attempt === undefined) throw unknownDeployment(deployment)
+      return deploymentResult(attempt)
+    },
+
+    async *exportRelease({ system, release }) {
+      const name = systemFor(ports, system, [release])
+      yield* ports.releases.exportArchive(findRelease(name, journal.system(name), release).artifact)
+    },
+
+    async importRelease(archive, actor, op) {
+      const { release } = await ports.releases.importArchive(archive, op)
+      return (await recordRelease(ports, release, { actor: actor.name, origin: 'imported' })).name
+    },
+
+    async close() {
+      await reconciler.close()
+      await stage.close()
+    },
+  }
+}

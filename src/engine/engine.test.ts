@@ -1,0 +1,445 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { digestOf } from '../core/digest.ts'
+import { type EnvironmentId, environmentId, type GroupId } from '../core/ids.ts'
+import type { System } from '../core/system.ts'
+import { BasaltError } from '../errors.ts'
+import type { MemoryCall } from '../targets/memory/memory-target.ts'
+import type { DeploymentResult, DeploymentStarted, DeployRequest } from './engine.ts'
+import {
+  aDeploy,
+  anOp,
+  aRollback,
+  aService,
+  aSystem,
+  createMemoryMachine,
+  type MemoryMachine,
+  startMemoryEngine,
+} from './memory-engine.fixture.ts'
+
+type TestEngine = Awaited<ReturnType<typeof startMemoryEngine>>
+
+const staging: EnvironmentId = environmentId('shop', 'staging')
+const everywhere = [{ kind: 'http', host: '*', path: '/', port: 80, entryPort: null }] as const
+
+/** web needs api needs cache; `versions` tells the releases apart. */
+const shop = (versions: { web?: string; api?: string; cache?: string } = {}, environment = {}): System =>
+  aSystem(
+    {
+      web: aService(`web ${versions.web ?? 1}`, { expose: everywhere, run: { needs: ['api'] }, replicas: 2 }),
+      api: aService(`api ${versions.api ?? 1}`, { run: { needs: ['cache'] } }),
+      cache: aService(`cache ${versions.cache ?? 1}`, {
+        run: { stateful: true, volumes: [{ name: 'data', path: '/data' }] },
+      }),
+    },
+    environment,
+  )
+
+const engines: TestEngine[] = []
+async function start(
+  machine: MemoryMachine,
+  faults: Parameters<typeof startMemoryEngine>[1] = {},
+): Promise<TestEngine> {
+  const engine = await startMemoryEngine(machine, faults)
+  engines.push(engine)
+  return engine
+}
+afterEach(async () => {
+  for (const engine of engines.splice(0)) await engine.close()
+})
+
+async function finish(engine: TestEngine, started: Promise<DeploymentStarted>): Promise<DeploymentResult> {
+  const { deployment } = await started
+  if (deployment === null) throw new Error('there was nothing to do')
+  return engine.outcome(deployment, anOp())
+}
+
+async function deployShop(
+  engine: TestEngine,
+  machine: MemoryMachine,
+  system: System,
+  request: Partial<DeployRequest> = {},
+): Promise<DeploymentResult> {
+  machine.manifests.set('/shop/basalt.yaml', system)
+  return finish(engine, engine.deploy(aDeploy(request), anOp()))
+}
+
+const runningGroups = async (engine: TestEngine): Promise<readonly GroupId[]> =>
+  (await engine.target.observe(staging, anOp())).groups.map(({ id }) => id)
+
+const servedBy = async (engine: TestEngine): Promise<readonly GroupId[]> =>
+  ((await engine.target.observe(staging, anOp())).routes?.entries ?? []).map(({ group }) => group)
+
+const code = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) => (error instanceof BasaltError ? error.code : error),
+  )
+
+describe('deploy', () => {
+  it('starts all, needs first, routes once, and succeeds', async () => {
+    const calls: string[] = []
+    const before = async (call: MemoryCall): Promise<void> => {
+      calls.push(call.verb === 'start' ? `start ${call.group.service}` : call.verb)
+    }
+    const machine = createMemoryMachine()
+    const engine = await start(machine, { before })
+    const result = await deployShop(engine, machine, shop())
+    expect(result).toMatchObject({
+      outcome: 'succeeded',
+      kind: 'deploy',
+      release: { name: 'shop@1' },
+      previous: null,
+    })
+    expect(result.groups.started).toHaveLength(3)
+    expect(calls).toEqual(['prepare', 'start cache', 'start api', 'start web', 'route'])
+    const status = await engine.status({ system: null, environment: null }, anOp())
+    expect(status.environments).toMatchObject([
+      {
+        name: 'shop/staging',
+        state: 'serving',
+        release: { name: 'shop@1' },
+        generation: 1,
+        drift: [],
+        endpoints: ['http://localhost:8080/'],
+      },
+    ])
+  })
+
+  it('does nothing when nothing changed', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop())
+    const again = await engine.deploy(aDeploy(), anOp())
+    expect(again).toMatchObject({ deployment: null, plan: { empty: true, steps: [] } })
+    expect((await engine.releases(null, anOp())).releases).toHaveLength(1)
+  })
+
+  it('keeps unchanged groups by identity and replaces those that need a changed one', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop())
+    const before = await runningGroups(engine)
+    const result = await deployShop(engine, machine, shop({ api: '2' }))
+    expect(result.groups.started.map((id) => id.slice(0, 3))).toEqual(['api', 'web'])
+    expect(result.groups.kept).toHaveLength(1)
+    expect(before).toContain(result.groups.kept[0])
+  })
+
+  it('replaces everything with --all, and keeps it when deployed again without', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop())
+    const result = await deployShop(engine, machine, shop(), { all: true })
+    expect(result.groups.started).toHaveLength(3)
+    expect((await engine.deploy(aDeploy(), anOp())).deployment).toBeNull()
+  })
+
+  it('keeps the old generation warm, and retires the one before it', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop({ web: '1' }))
+    const first = await servedBy(engine)
+    await deployShop(engine, machine, shop({ web: '2' }))
+    expect(await runningGroups(engine)).toEqual(expect.arrayContaining([...first]))
+    const result = await deployShop(engine, machine, shop({ web: '3' }))
+    expect(result.groups.stopped).toEqual(first)
+    expect(await runningGroups(engine)).not.toContain(first[0])
+  })
+
+  it('retires the old generation when its warm time is over', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop({ web: '1' }, { warmMs: 300 }))
+    const [first] = await servedBy(engine)
+    await deployShop(engine, machine, shop({ web: '2' }, { warmMs: 300 }))
+    await expect.poll(() => runningGroups(engine), { timeout: 15_000 }).not.toContain(first)
+    expect(
+      (await engine.status({ system: null, environment: null }, anOp())).environments[0]?.warm,
+    ).toBeNull()
+  })
+
+  it('scales without replacing', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop())
+    const [web] = await servedBy(engine)
+    const result = await deployShop(engine, machine, shop({}, { services: { web: { replicas: 4 } } }))
+    expect(await servedBy(engine)).toEqual([web])
+    expect(result.outcome).toBe('succeeded')
+    const { groups } = await engine.target.observe(staging, anOp())
+    expect(groups.find(({ id }) => id === web)?.instances).toHaveLength(4)
+  })
+
+  it('stops a stateful group before its successor starts', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop())
+    machine.manifests.set('/shop/basalt.yaml', shop({ cache: '2' }))
+    const plan = await engine.plan(aDeploy(), anOp())
+    expect(plan.warnings.join()).toContain('cache is stateful')
+    const kinds = plan.steps.map(({ kind, service }) => `${kind} ${service}`)
+    expect(kinds.indexOf('stop cache')).toBeLessThan(kinds.indexOf('start cache'))
+    expect((await finish(engine, engine.deploy(aDeploy(), anOp()))).outcome).toBe('succeeded')
+  })
+})
+
+describe('a failing deployment', () => {
+  const brokenWeb = async (call: MemoryCall): Promise<void> => {
+    if (call.verb === 'start' && call.group.image === shopImage('web broken'))
+      throw new BasaltError('group.unhealthy', {
+        message: '1 of 2 instances of web unhealthy',
+        details: { lastLogLines: ['boom'] },
+      })
+  }
+  const shopImage = (version: string): string => digestOf(aService(version).source)
+
+  it('leaves the old one serving and nothing of the new one behind', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine, { before: brokenWeb })
+    await deployShop(engine, machine, shop())
+    const [groups, routes] = [await runningGroups(engine), await servedBy(engine)]
+    const result = await deployShop(engine, machine, shop({ web: 'broken', api: '2' }))
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'group.unhealthy', details: { lastLogLines: ['boom'] } },
+    })
+    expect(await runningGroups(engine)).toEqual(groups)
+    expect(await servedBy(engine)).toEqual(routes)
+  })
+
+  it('restores a stateful group that it had to stop', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine, { before: brokenWeb })
+    await deployShop(engine, machine, shop())
+    const groups = await runningGroups(engine)
+    const result = await deployShop(engine, machine, shop({ web: 'broken', cache: '2' }))
+    expect(result.outcome).toBe('failed')
+    expect(await runningGroups(engine)).toEqual(groups)
+  })
+
+  it('switches back when an instance dies within the watch time', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop())
+    const routes = await servedBy(engine)
+    machine.manifests.set('/shop/basalt.yaml', shop({ web: '2' }, { watchMs: 20_000 }))
+    const { deployment } = await engine.deploy(aDeploy(), anOp())
+    await expect.poll(() => servedBy(engine)).not.toEqual(routes)
+    const { groups } = await engine.target.observe(staging, anOp())
+    const [served] = await servedBy(engine)
+    const victim = groups.find(({ id }) => id === served)?.instances[0]
+    if (victim === undefined || deployment === null) throw new Error('no instance')
+    engine.target.kill(victim.id)
+    expect(await engine.outcome(deployment, anOp())).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'group.died' },
+    })
+    expect(await servedBy(engine)).toEqual(routes)
+  })
+
+  it('can be aborted', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine, {
+      before: (call, op) =>
+        call.verb === 'start'
+          ? new Promise((resolve) => op.signal.addEventListener('abort', () => resolve()))
+          : Promise.resolve(),
+    })
+    machine.manifests.set('/shop/basalt.yaml', shop())
+    const { deployment } = await engine.deploy(aDeploy(), anOp())
+    if (deployment === null) throw new Error('nothing began')
+    await engine.abort(deployment, { name: 'bob' }, anOp())
+    expect((await engine.outcome(deployment, anOp())).outcome).toBe('aborted')
+    expect(await runningGroups(engine)).toEqual([])
+  })
+
+  it('ends by its time limit', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine, {
+      before: (call, op) =>
+        call.verb === 'start'
+          ? new Promise((resolve) => op.signal.addEventListener('abort', () => resolve()))
+          : Promise.resolve(),
+    })
+    const result = await deployShop(engine, machine, shop(), { timeoutMs: 300 })
+    expect(result).toMatchObject({ outcome: 'failed', error: { code: 'deployment.failed' } })
+  })
+})
+
+describe('rollback', () => {
+  it('to a warm generation is one switch', async () => {
+    const calls: string[] = []
+    const machine = createMemoryMachine()
+    const engine = await start(machine, { before: async ({ verb }) => void calls.push(verb) })
+    await deployShop(engine, machine, shop({ web: '1' }))
+    const first = await servedBy(engine)
+    await deployShop(engine, machine, shop({ web: '2' }))
+    calls.length = 0
+    const result = await finish(engine, engine.rollback(aRollback(), anOp()))
+    expect(result).toMatchObject({
+      outcome: 'succeeded',
+      release: { name: 'shop@1' },
+      previous: { name: 'shop@2' },
+    })
+    expect(await servedBy(engine)).toEqual(first)
+    expect(calls).toEqual(['prepare', 'route'])
+  })
+
+  it('goes further back the second time, and refuses at the beginning', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    for (const web of ['1', '2', '3']) await deployShop(engine, machine, shop({ web }))
+    expect((await finish(engine, engine.rollback(aRollback(), anOp()))).release?.name).toBe('shop@2')
+    expect((await finish(engine, engine.rollback(aRollback(), anOp()))).release?.name).toBe('shop@1')
+    expect(await code(engine.rollback(aRollback(), anOp()))).toBe('rollback.impossible')
+    expect((await finish(engine, engine.rollback(aRollback({ to: 'shop@3' }), anOp()))).release?.name).toBe(
+      'shop@3',
+    )
+  })
+
+  it('restores the binding too', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop({}, { services: { web: { env: { LEVEL: 'info' } } } }))
+    const first = await servedBy(engine)
+    await deployShop(engine, machine, shop({}, { services: { web: { env: { LEVEL: 'debug' } } } }))
+    expect(await servedBy(engine)).not.toEqual(first)
+    await finish(engine, engine.rollback(aRollback(), anOp()))
+    expect(await servedBy(engine)).toEqual(first)
+  })
+})
+
+describe('two at once', () => {
+  it('the second is refused naming the first, and recorded; with wait it comes after', async () => {
+    const machine = createMemoryMachine()
+    let release: () => void = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const engine = await start(machine, {
+      before: ({ verb }) => (verb === 'start' ? held : Promise.resolve()),
+    })
+    machine.manifests.set('/shop/basalt.yaml', shop({ web: '1' }))
+    const first = await engine.deploy(aDeploy(), anOp())
+    machine.manifests.set('/shop/basalt.yaml', shop({ web: '2' }))
+    await expect(engine.deploy(aDeploy(), anOp())).rejects.toThrow(first.deployment ?? '')
+    const waiting = engine.deploy(aDeploy({ wait: true }), anOp())
+    release()
+    expect(await finish(engine, waiting)).toMatchObject({ outcome: 'succeeded', release: { name: 'shop@2' } })
+    const { attempts } = await engine.history({ system: null, environment: null, limit: 10 }, anOp())
+    expect(attempts.map(({ outcome }) => outcome).toSorted()).toEqual(['refused', 'succeeded', 'succeeded'])
+  })
+})
+
+describe('down', () => {
+  it('stops everything, and a rollback brings it back', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop())
+    const groups = await runningGroups(engine)
+    const request = {
+      file: null,
+      system: 'shop',
+      environment: 'staging',
+      wait: false,
+      actor: { name: 'ada' },
+    }
+    expect((await finish(engine, engine.down(request, anOp()))).outcome).toBe('succeeded')
+    expect(await runningGroups(engine)).toEqual([])
+    expect(await servedBy(engine)).toEqual([])
+    await finish(engine, engine.rollback(aRollback(), anOp()))
+    expect(await runningGroups(engine)).toEqual(groups)
+  })
+})
+
+describe('healing', () => {
+  it('replaces an instance that ended by itself, and records it', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop())
+    const { groups } = await engine.target.observe(staging, anOp())
+    const victim = groups[0]?.instances[0]
+    if (victim === undefined) throw new Error('no instance')
+    engine.target.kill(victim.id)
+    const state = async (): Promise<unknown> =>
+      (await engine.status({ system: null, environment: null }, anOp())).environments[0]?.state
+    await expect.poll(state, { timeout: 5000 }).toBe('serving')
+    const after = await engine.target.observe(staging, anOp())
+    expect(after.groups.flatMap(({ instances }) => instances.map(({ id }) => id))).not.toContain(victim.id)
+  })
+})
+
+describe('follow', () => {
+  it('tells the whole story, also afterwards', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    const { deployment } = await deployShop(engine, machine, shop())
+    const codes: string[] = []
+    for await (const { code: told } of engine.follow(deployment, anOp())) codes.push(told)
+    expect(codes[0]).toBe('deployment.started')
+    expect(codes.at(-1)).toBe('deployment.ended')
+    expect(codes).toContain('route.switched')
+  })
+})
+
+describe('a server that dies', () => {
+  /** Hangs for ever at the n-th target call, before or after its effect: as if the server was killed there. */
+  const dyingAt = (moment: number, when: 'before' | 'after') => {
+    let calls = 0
+    let isDead = false
+    let died: () => void = () => {}
+    const death = new Promise<void>((resolve) => {
+      died = resolve
+    })
+    const hang = (): Promise<void> => {
+      calls += 1
+      if (calls < moment) return Promise.resolve()
+      isDead = true
+      died()
+      return new Promise(() => {})
+    }
+    const mortal = (machine: MemoryMachine): MemoryMachine => ({
+      ...machine,
+      store: {
+        append: (stream, version, events) =>
+          isDead ? new Promise(() => {}) : machine.store.append(stream, version, events),
+        read: (from, op) => machine.store.read(from, op),
+        head: () => machine.store.head(),
+        verify: (op) => machine.store.verify(op),
+        close: () => machine.store.close(),
+      },
+    })
+    return { death, mortal, faults: { [when]: hang } }
+  }
+
+  const moments = Array.from({ length: 8 }, (_, index) => index + 1)
+  for (const when of ['before', 'after'] as const)
+    it.each(moments)(
+      `${when} its call number %i: the next one ends the deployment in one of the two releases`,
+      async (moment) => {
+        const machine = createMemoryMachine()
+        const first = await start(machine)
+        await deployShop(first, machine, shop())
+        const [oldGroups, oldRoutes] = [await runningGroups(first), await servedBy(first)]
+        await first.close()
+
+        const { death, mortal, faults } = dyingAt(moment, when)
+        const dying = await startMemoryEngine(mortal(machine), faults)
+        machine.manifests.set('/shop/basalt.yaml', shop({ api: '2', cache: '2' }))
+        const { deployment } = await dying.deploy(aDeploy(), anOp())
+        if (deployment === null) throw new Error('nothing began')
+        await Promise.race([death, dying.outcome(deployment, anOp())])
+        void dying.close()
+
+        const next = await start(machine)
+        const result = await next.outcome(deployment, anOp())
+        const [groups, routes] = [await runningGroups(next), await servedBy(next)]
+        expect(result.outcome).toBe('succeeded')
+        expect(routes).not.toEqual(oldRoutes)
+        const web = routes[0]
+        expect(groups).toContain(web)
+        const strangers = groups.filter((id) => !oldGroups.includes(id))
+        expect(strangers).toHaveLength(3)
+      },
+    )
+})

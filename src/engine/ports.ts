@@ -1,0 +1,38 @@
+import type { LoadedManifest } from '../config/load-manifest.ts'
+import type { DeploymentId, ReleaseDigest } from '../core/ids.ts'
+import type { Op } from '../core/op.ts'
+import type { Release } from '../core/release.ts'
+import type { Target } from '../targets/target.ts'
+import type { Journal } from './journal.ts'
+import type { SystemBuilder } from './system-builder.ts'
+
+/** Everything that the engine reaches the world through; main.ts names the concrete ones. */
+export interface EnginePorts {
+  readonly journal: Journal
+  readonly targets: ReadonlyMap<string, Target>
+  readonly loadManifest: (file: string) => Promise<LoadedManifest>
+  readonly builder: SystemBuilder
+  readonly releases: ReleaseShelf
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly newDeploymentId: () => DeploymentId
+  /** For what happens when nobody asked: healing, retiring, unexpected failures. */
+  readonly log: (message: string, details?: Readonly<Record<string, unknown>>) => void
+  readonly verifyLedger: (op: Op) => Promise<{ readonly size: number; readonly rootHash: string }>
+}
+
+/** Release documents beside their images. */
+export interface ReleaseShelf {
+  /** Stores the document as an OCI artifact; the same release gives the same digests. */
+  put(release: Release): Promise<{ readonly releaseDigest: ReleaseDigest; readonly artifact: ReleaseDigest }>
+  get(releaseDigest: ReleaseDigest): Promise<Release>
+  exportArchive(artifact: ReleaseDigest): AsyncIterable<Uint8Array>
+  importArchive(
+    bytes: AsyncIterable<Uint8Array>,
+    op: Op,
+  ): Promise<{
+    readonly release: Release
+    readonly releaseDigest: ReleaseDigest
+    readonly artifact: ReleaseDigest
+  }>
+}

@@ -1,0 +1,93 @@
+import type { DeploymentId, EnvironmentId } from '../core/ids.ts'
+import type { Op } from '../core/op.ts'
+import { BasaltError } from '../errors.ts'
+import { createKeyedMutex } from '../util/mutex.ts'
+import { Conductor } from './conductor.ts'
+import { errorFacts } from './error-facts.ts'
+import { targetNamed } from './find-environment.ts'
+import { unknownDeployment } from './follow.ts'
+import type { Stage } from './launch.ts'
+import type { EnginePorts } from './ports.ts'
+
+export interface RunningStage extends Stage {
+  /** Goes on with every deployment that the ledger shows as not ended: after a start of the server. */
+  recover(): void
+  nudge(environment: EnvironmentId): void
+  /** Runs a task while no deployment of the environment runs; one that comes waits. Skips it where one does run. */
+  whileQuiet(environment: EnvironmentId, task: () => Promise<void>): Promise<void>
+  /** Stops conducting; whatever is under way is gone on with by the next server. */
+  close(): Promise<void>
+}
+
+/** One conductor for each environment that has a running deployment. */
+export function createStage(ports: EnginePorts): RunningStage {
+  const { journal } = ports
+  const conductors = new Map<EnvironmentId, Conductor>()
+  const running = new Map<EnvironmentId, Promise<void>>()
+  const mutexOf = createKeyedMutex<EnvironmentId>()
+  const closing = new AbortController()
+  const unwatch = [...ports.targets.values()].map((target) =>
+    target.onExit?.(() => {
+      for (const conductor of conductors.values()) conductor.nudge()
+    }),
+  )
+
+  async function run(environment: EnvironmentId): Promise<void> {
+    const deployment = journal.environment(environment).deployment
+    if (deployment === null || closing.signal.aborted) return
+    const target = targetNamed(ports, deployment.to.binding.target)
+    const { now, log } = ports
+    const conductor = new Conductor({ journal, target, environment, now, log, signal: closing.signal })
+    conductors.set(environment, conductor)
+    await conductor.run()
+    conductors.delete(environment)
+  }
+
+  function begin(environment: EnvironmentId): void {
+    const done = mutexOf(environment).run(() => run(environment))
+    running.set(environment, done)
+    void done.catch((error: unknown) =>
+      ports.log(`${environment}: its deployment stopped`, { error: errorFacts(error) }),
+    )
+  }
+
+  return {
+    begin,
+    async ended(deployment, op) {
+      if (!journal.view.attempts.has(deployment)) throw unknownDeployment(deployment)
+      await waitForEnd(ports, deployment, op)
+    },
+    recover() {
+      for (const environment of journal.view.environments.keys()) begin(environment)
+    },
+    nudge: (environment) => conductors.get(environment)?.nudge(),
+    whileQuiet: (environment, task) =>
+      mutexOf(environment).run(async () => {
+        if (journal.environment(environment).deployment === null) await task()
+      }),
+    async close() {
+      closing.abort()
+      for (const stop of unwatch) stop?.()
+      await Promise.allSettled(running.values())
+    },
+  }
+}
+
+function waitForEnd({ journal }: EnginePorts, deployment: DeploymentId, op: Op): Promise<void> {
+  const hasEnded = (): boolean => journal.view.attempts.get(deployment)?.outcome !== 'running'
+  return new Promise((resolve, reject) => {
+    if (hasEnded()) return resolve()
+    const settle = (act: () => void) => () => {
+      unsubscribe()
+      op.signal.removeEventListener('abort', interrupted)
+      act()
+    }
+    const interrupted = settle(() =>
+      reject(new BasaltError('request.interrupted', { message: `no longer waiting for ${deployment}` })),
+    )
+    const finished = settle(resolve)
+    const unsubscribe = journal.subscribe(() => (hasEnded() ? finished() : undefined))
+    op.signal.addEventListener('abort', interrupted)
+    if (op.signal.aborted) interrupted()
+  })
+}

@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openNativeBuilder } from '../build/native/open-native-builder.ts'
+import { openSource } from '../build/source.ts'
+import { loadManifest } from '../config/load-manifest.ts'
+import { type DeploymentId, environmentNameOf, systemOf } from '../core/ids.ts'
+import { createSystemBuilder } from '../engine/build-system.ts'
+import { createEngine } from '../engine/create-engine.ts'
+import type { Engine } from '../engine/engine.ts'
+import { type Journal, openJournal } from '../engine/journal.ts'
+import type { SystemBuilder } from '../engine/system-builder.ts'
+import { BasaltError } from '../errors.ts'
+import type { ContentStore } from '../images/content-store.ts'
+import { loadImage } from '../images/image.ts'
+import { createImageRoots } from '../images/image-roots.ts'
+import { openContentStore } from '../images/oci-layout-store.ts'
+import { createReleaseShelf } from '../images/release-shelf.ts'
+import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
+import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
+import { deferTarget } from '../targets/deferred-target.ts'
+import { createLocalTarget, type LocalTarget } from '../targets/local/local-target.ts'
+import { type LocalNetwork, openLocalNetwork } from '../targets/local/network/local-network.ts'
+import { chooseRuntime } from '../targets/local/runtime/choose-runtime.ts'
+import { exec } from '../util/exec.ts'
+import { onceSucceeded } from '../util/once-succeeded.ts'
+import { createMemoryRelease } from '../util/release-memory.ts'
+import type { Home } from './home.ts'
+import { type OpenedEngine, reportStartFailure, runServer } from './run-server.ts'
+
+/** The one place that names what Basalt is made of. */
+async function open({ folder }: Home): Promise<OpenedEngine> {
+  // Releases hold environment variables, and the state folder may be one that everybody can look into.
+  for (const name of ['images', 'cache']) await mkdir(join(folder, name), { recursive: true, mode: 0o700 })
+  const store = openSqliteStore({ path: join(folder, 'ledger.db'), now: Date.now })
+  const content = await openContentStore(join(folder, 'images'))
+  const roots = createImageRoots({ store: content, folder: join(folder, 'roots'), exec })
+  let parts: { readonly target: LocalTarget; readonly router: HaproxyRouter } | undefined
+  const openNetwork = onceSucceeded(() => openLocalNetwork(folder))
+  const local = deferTarget('local', localGuarantees, async () => {
+    const [network, runtime] = await Promise.all([openNetwork(), chooseRuntime()])
+    const report = (problem: Error): void => log(`local: ${problem.message}`)
+    const router = createHaproxyRouter({
+      folder: join(folder, 'router'),
+      network: network.routerNetwork,
+      exec,
+      now: Date.now,
+      report,
+    })
+    const target = createLocalTarget({ home: folder, network, runtime, router, roots, now: Date.now, report })
+    parts = { target, router }
+    return target
+  })
+  const journal = await openJournal(store, { signal: AbortSignal.timeout(foldPatienceMs) })
+  const releaseMemory = createMemoryRelease(quietMs)
+  journal.subscribe(({ type }) => (workEnds.has(type) ? releaseMemory() : undefined))
+  const engine = createEngine({
+    journal,
+    targets: new Map([['local', local]]),
+    loadManifest,
+    releases: createReleaseShelf(content),
+    now: Date.now,
+    newDeploymentId,
+    log,
+    verifyLedger: (op) => store.verify(op),
+    builder: openSystemBuilder(content, join(folder, 'cache')),
+  })
+  const op = { signal: new AbortController().signal }
+  return {
+    engine,
+    async remove() {
+      await takeDown(engine, journal)
+      await engine.close()
+      if ((await local.opened()) === null || parts === undefined) return removeUnused(openNetwork)
+      await parts.router.shutdown()
+      await parts.target.shutdown()
+      for (const { id } of await roots.list()) await roots.release(id, op)
+    },
+    async close() {
+      await engine.close()
+      await local.opened()
+      parts?.target.close()
+      parts?.router.close()
+      await store.close()
+    },
+  }
+}
+
+/** A build reads indexes of a hundred megabytes, a deployment unpacks images: what that needed is given back. */
+const workEnds: ReadonlySet<string> = new Set(['release-frozen', 'deployment-ended'])
+const quietMs = 3000
+
+const openSystemBuilder = (store: ContentStore, cacheFolder: string): SystemBuilder =>
+  createSystemBuilder({
+    openBuilder: (lock) => openNativeBuilder({ store, cacheFolder, lock, environment: process.env }),
+    openSource: (source, op) => openSource(source, { exec, environment: process.env }, op),
+    imageSizeBytes: async (image) => {
+      const { layers } = await loadImage(store, image)
+      return layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0)
+    },
+  })
+
+/** Every environment by a deployment of its own, so that the ledger has it; one that runs is aborted. */
+async function takeDown(engine: Engine, journal: Journal): Promise<void> {
+  const op = { signal: AbortSignal.timeout(removePatienceMs) }
+  const actor = { name: 'remove' }
+  for (const [id, { deployment: running }] of journal.view.environments) {
+    if (running !== null) {
+      await engine.abort(running.deployment, actor, op)
+      await engine.outcome(running.deployment, op)
+    }
+    if (journal.environment(id).serving === null) continue
+    const scope = { file: null, system: systemOf(id), environment: environmentNameOf(id) }
+    const started = await engine.down({ ...scope, wait: true, actor }, op)
+    if (started.deployment !== null) await engine.outcome(started.deployment, op)
+  }
+}
+
+/** What an opening that failed half-way has left: no instance was ever there. */
+async function removeUnused(openNetwork: () => Promise<LocalNetwork>): Promise<void> {
+  const network = await openNetwork().catch((error: unknown) => {
+    // Without the program that makes networks there is none.
+    if (error instanceof BasaltError && error.code === 'host.tool-missing') return null
+    throw error
+  })
+  await network?.remove()
+}
+
+const removePatienceMs = 300_000
+
+/** Folding a ledger of a million events takes seconds; one that takes minutes is broken. */
+const foldPatienceMs = 120_000
+
+const localGuarantees = {
+  atomicSwitch: true,
+  sealedGenerations: true,
+  drains: true,
+  survivesServer: true,
+  readOnlyRoot: true,
+}
+
+/** Sorts by time: 48 bits of milliseconds and 32 random ones, in base 32. */
+function newDeploymentId(): DeploymentId {
+  const bits = (BigInt(Date.now()) << 32n) | BigInt(randomBytes(4).readUInt32BE())
+  const digits = bits.toString(32).padStart(16, '0')
+  return `d-${digits}` as DeploymentId
+}
+
+function log(message: string, details: Readonly<Record<string, unknown>> = {}): void {
+  process.stdout.write(
+    `${JSON.stringify({ level: 40, time: new Date().toISOString(), msg: message, ...details })}\n`,
+  )
+}
+
+await runServer({ environment: process.env, open }).catch((error: unknown) => {
+  process.exitCode = reportStartFailure(error)
+})

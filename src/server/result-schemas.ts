@@ -1,0 +1,250 @@
+import { z } from 'zod'
+import type { DeploymentId, Digest, EnvironmentId, GroupId, InstanceId } from '../core/ids.ts'
+import type { Release } from '../core/release.ts'
+import type {
+  BuildResult,
+  DeploymentEvent,
+  DeploymentResult,
+  DeploymentStarted,
+  DiffResult,
+  HistoryResult,
+  PlanResult,
+  ReleaseList,
+  ServiceLogLine,
+  StatusResult,
+  WireError,
+} from '../engine/engine.ts'
+import type { TreeHead } from '../store/store.ts'
+import type { Health } from './protocol.ts'
+
+/*
+ * What the server answers, as schemas: for docs/api.md and for tests. The types of engine.ts are what the code
+ * uses; the annotations below make the compiler refuse a schema that lacks one of their members.
+ */
+
+const id = <Id extends string>(): z.ZodType<Id> => z.string() as unknown as z.ZodType<Id>
+const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/) as unknown as z.ZodType<Digest>
+const count = z.number().int().nonnegative()
+/** Milliseconds since the epoch. */
+const instant = z.number()
+const durationMs = z.number().nonnegative()
+const details = z.record(z.string(), z.unknown())
+
+const environment = id<EnvironmentId>()
+const group = id<GroupId>()
+const deployment = id<DeploymentId>()
+
+const releaseName = z.object({ name: z.string(), version: count, digest })
+const releaseRef = z.object({ name: z.string(), digest })
+
+const wireError: z.ZodType<WireError> = z.object({
+  code: z.string(),
+  message: z.string(),
+  remedy: z.string().nullable(),
+  details,
+})
+
+const planMembers = {
+  environment,
+  from: releaseName.nullable(),
+  to: releaseName,
+  empty: z.boolean(),
+  changes: z.array(
+    z.object({
+      service: z.string(),
+      action: z.enum(['start', 'keep', 'stop', 'replace', 'scale']),
+      group: group.nullable(),
+      replaces: group.nullable(),
+      replicas: count,
+      warm: z.boolean(),
+      why: z.array(z.string()),
+    }),
+  ),
+  steps: z.array(
+    z.object({
+      kind: z.enum(['start', 'route', 'drain', 'stop']),
+      service: z.string().nullable(),
+      group: group.nullable(),
+      text: z.string(),
+    }),
+  ),
+  warnings: z.array(z.string()),
+}
+const planResult: z.ZodType<PlanResult> = z.object(planMembers)
+
+const build: z.ZodType<BuildResult> = z.object({
+  schema: z.literal('basalt.build/v1'),
+  release: releaseName,
+  created: z.boolean(),
+  dirty: z.boolean(),
+  images: z.array(
+    z.object({ service: z.string(), image: digest, cached: z.boolean(), sizeBytes: count, durationMs }),
+  ),
+  durationMs,
+})
+
+const plan: z.ZodType<PlanResult> = z.object({ schema: z.literal('basalt.plan/v1'), ...planMembers })
+
+const started: z.ZodType<DeploymentStarted> = z.object({
+  schema: z.literal('basalt.deployment-started/v1'),
+  deployment: deployment.nullable(),
+  plan: planResult,
+})
+
+/** `deployment` is null only in what the CLI prints for a deployment that had nothing to do. */
+const deploymentResult: z.ZodType<Omit<DeploymentResult, 'deployment'>> = z.object({
+  schema: z.literal('basalt.deployment/v1'),
+  deployment: deployment.nullable(),
+  kind: z.enum(['deploy', 'rollback', 'down']),
+  environment,
+  release: releaseRef.nullable(),
+  previous: releaseRef.nullable(),
+  generation: count,
+  outcome: z.enum(['succeeded', 'failed', 'aborted', 'unchanged']),
+  groups: z.object({ started: z.array(group), kept: z.array(group), stopped: z.array(group) }),
+  requests: z.object({ total: count, failed: count }),
+  durationMs,
+  switchMs: z.number().nullable(),
+  error: wireError.nullable(),
+})
+
+const deploymentEvent: z.ZodType<DeploymentEvent> = z.object({
+  schema: z.literal('basalt.deployment-event/v1'),
+  at: instant,
+  code: z.string(),
+  message: z.string(),
+  data: details.exactOptional(),
+})
+
+const requestFigures = z.object({
+  requests: count,
+  failed: count.describe('Answers 5xx, and connections that got none.'),
+  p50Ms: z.number().nullable(),
+  p99Ms: z.number().nullable(),
+})
+
+const status: z.ZodType<StatusResult> = z.object({
+  schema: z.literal('basalt.status/v1'),
+  environments: z.array(
+    z.object({
+      name: environment,
+      target: z.string(),
+      state: z.enum(['serving', 'degraded', 'deploying', 'down']),
+      release: releaseRef.nullable(),
+      generation: count.nullable(),
+      endpoints: z.array(z.string()),
+      services: z.array(
+        z.object({
+          name: z.string(),
+          group,
+          image: digest,
+          desired: count,
+          healthy: count,
+          problems: z.array(z.string()),
+          traffic: requestFigures.nullable(),
+        }),
+      ),
+      traffic: requestFigures.nullable(),
+      warm: z.object({ generation: count, release: z.string(), until: instant }).nullable(),
+      drift: z.array(z.string()),
+      deployment: deployment.nullable(),
+    }),
+  ),
+})
+
+const history: z.ZodType<HistoryResult> = z.object({
+  schema: z.literal('basalt.history/v1'),
+  attempts: z.array(
+    z.object({
+      deployment,
+      environment,
+      kind: z.enum(['deploy', 'rollback', 'down']),
+      actor: z.string(),
+      reason: z.string().nullable(),
+      at: instant,
+      from: z.string().nullable(),
+      to: z.string().nullable(),
+      outcome: z.enum(['running', 'succeeded', 'failed', 'aborted', 'refused']),
+      durationMs: durationMs.nullable(),
+      error: wireError.nullable(),
+    }),
+  ),
+})
+
+const releases: z.ZodType<ReleaseList> = z.object({
+  schema: z.literal('basalt.releases/v1'),
+  releases: z.array(
+    z.object({
+      release: releaseName,
+      at: instant,
+      actor: z.string(),
+      revision: z.string().nullable(),
+      dirty: z.boolean(),
+      environments: z.array(environment),
+    }),
+  ),
+})
+
+/** A release document, `basalt.release/v1`. */
+const document = details as unknown as z.ZodType<Release>
+const diff: z.ZodType<DiffResult> = z.object({
+  schema: z.literal('basalt.diff/v1'),
+  from: releaseName,
+  to: releaseName,
+  changes: z.array(z.object({ path: z.string(), from: z.unknown().optional(), to: z.unknown().optional() })),
+  documents: z.object({ from: document, to: document }),
+})
+
+const logLine: z.ZodType<ServiceLogLine> = z.object({
+  schema: z.literal('basalt.log-line/v1'),
+  at: instant.nullable(),
+  text: z.string(),
+  service: z.string(),
+  instance: id<InstanceId>(),
+})
+
+const ledgerHead: z.ZodType<TreeHead> = z.object({
+  schema: z.literal('basalt.ledger-head/v1'),
+  size: count,
+  rootHash: z.string(),
+})
+
+const health: z.ZodType<Health> = z.object({
+  schema: z.literal('basalt.health/v1'),
+  version: z.string(),
+  api: z.object({ oldest: count, newest: count }),
+  pid: count,
+  startedAt: instant,
+  home: z.string(),
+  memoryBytes: count,
+})
+
+const error: z.ZodType<WireError> = z.object({
+  schema: z.literal('basalt.error/v1'),
+  code: z.string(),
+  message: z.string(),
+  remedy: z.string().nullable(),
+  details,
+})
+
+/** Every document that the server answers with, by its `schema`. Items of a stream get theirs from the CLI. */
+export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
+  'basalt.health/v1': health,
+  'basalt.build/v1': build,
+  'basalt.plan/v1': plan,
+  'basalt.deployment-started/v1': started,
+  'basalt.deployment/v1': deploymentResult,
+  'basalt.deployment-event/v1': deploymentEvent,
+  'basalt.abort/v1': z.object({ schema: z.literal('basalt.abort/v1'), deployment }),
+  'basalt.status/v1': status,
+  'basalt.history/v1': history,
+  'basalt.releases/v1': releases,
+  'basalt.release-imported/v1': z.object({
+    schema: z.literal('basalt.release-imported/v1'),
+    release: releaseName,
+  }),
+  'basalt.diff/v1': diff,
+  'basalt.log-line/v1': logLine,
+  'basalt.ledger-head/v1': ledgerHead,
+  'basalt.error/v1': error,
+}

@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { installBasalt } from './installed-basalt.fixture.ts'
+
+/** What is imported late has another form in a bundle than in the sources, which all other tests of the CLI run. */
+describe('the bundled command line', () => {
+  let folder: string
+  let basalt: string
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'basalt-bundled-'))
+    const installed = join(folder, 'package')
+    mkdirSync(installed)
+    basalt = installBasalt(installed)
+    writeFileSync(
+      join(folder, 'basalt.yaml'),
+      'system: shop\nservices: {}\nenvironments:\n  test: {}\n  production: {}\n',
+    )
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const run = async (...args: readonly string[]) => {
+    const env = { PATH: process.env.PATH, HOME: folder, BASALT_HOME: join(folder, 'home') }
+    return (await promisify(execFile)(basalt, args, { cwd: folder, env })).stdout
+  }
+
+  it('prints YAML', async () => {
+    expect(parse(await run('version', '-o', 'yaml'))).toMatchObject({ schema: 'basalt.version/v1' })
+  })
+
+  it('reads names from basalt.yaml', async () => {
+    const { candidates } = JSON.parse(await run('complete', '--line', 'basalt deploy -e ', '-o', 'json'))
+    expect(candidates.map(({ value }: { value: string }) => value)).toEqual(['test', 'production'])
+  })
+})

@@ -499,10 +499,10 @@ describe('a router of HAProxy', () => {
     for (const path of ['/', '/', '/fail']) await ask(url(path))
     await router.leave(web.id, instanceOf(web), 0, op)
     await ask(url())
-    const { entry, groups } = await router.traffic(environment, op)
-    expect(entry).toMatchObject({ requests: 4, failed: 2 })
-    expect(groups[web.id]).toMatchObject({ requests: 4, failed: 2 })
-    expect(entry.p50Ms).toBeGreaterThan(0)
+    const figures = () => router.traffic(environment, op)
+    await counted(async () => (await figures()).entry, { requests: 4, failed: 2 })
+    await counted(async () => (await figures()).groups[web.id], { requests: 4, failed: 2 })
+    expect((await figures()).entry.p50Ms).toBeGreaterThan(0)
   })
 
   it('gives a slot that was used before to a group without its figures', async () => {
@@ -514,7 +514,8 @@ describe('a router of HAProxy', () => {
       await router.join(web, instanceOf(web), '127.27.0.1', op)
       await router.switch(table(number, [route(entryPort, web, webPort)]), op)
       await ask(url())
-      expect((await router.traffic(environment, op)).groups[web.id]).toMatchObject({ requests: 1, failed: 0 })
+      const figures = async () => (await router.traffic(environment, op)).groups[web.id]
+      await counted(figures, { requests: 1, failed: 0 })
       await router.switch(table(number, []), op)
       await router.leave(web.id, instanceOf(web), 0, op)
       await router.forget(web.id, op)
@@ -552,6 +553,10 @@ describe('a router of HAProxy', () => {
     })
   })
 })
+
+/** HAProxy counts a request when it has ended, which may be just after its answer has arrived. */
+const counted = (figures: () => Promise<unknown>, expected: object): Promise<void> =>
+  expect.poll(figures, { timeout: 5000, interval: 10 }).toMatchObject(expected)
 
 const fetchWithin = async (within: readonly string[], url: string): Promise<string> => {
   const [file = 'ip', ...args] = within

@@ -44,6 +44,7 @@ describe('a server that follows another', () => {
     return started
   }
   async function killServer(running: ChildProcess): Promise<void> {
+    if (running.exitCode !== null) throw new Error(`the server ended by itself with ${running.exitCode}`)
     const gone = new Promise((resolve) => running.once('exit', resolve))
     running.kill('SIGKILL')
     await gone

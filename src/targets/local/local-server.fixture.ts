@@ -2,6 +2,8 @@ import { fakeRouter, groupSpec, op, openLocalWorld } from './local-target.fixtur
 
 /** A server in miniature, to be killed: starts three instances in the home of its first argument. */
 const [, , home] = process.argv
+// Whoever waited for a word may read no further ones.
+process.stdout.on('error', () => {})
 const world = await openLocalWorld(fakeRouter, home)
 const group = groupSpec(world.image, 'web', {}, { replicas: 3 })
 await world.target.prepare([group], op())

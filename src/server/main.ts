@@ -48,6 +48,12 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
       report,
     })
     const target = createLocalTarget({ home: folder, network, runtime, router, roots, now: Date.now, report })
+    // A failed adoption is tried again by the next call, with a target of its own.
+    await target.ready.catch((error: unknown) => {
+      target.close()
+      router.close()
+      throw error
+    })
     parts = { target, router }
     return target
   })

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -186,9 +186,17 @@ export function groupSpec(
   return { id, environment, service, image, run: full, needs: {}, replicas: 1, ...rest }
 }
 
-/** A router that only remembers what it was told. */
-export async function fakeRouter(): Promise<Router & { readonly calls: string[] }> {
+/** A router that only remembers what it was told; who has traffic also for the next server of its home. */
+export async function fakeRouter(home: string): Promise<Router & { readonly calls: string[] }> {
   const calls: string[] = []
+  const file = join(home, 'fake-router.json')
+  const members = new Map<GroupId, readonly InstanceId[]>(
+    existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : [],
+  )
+  const put = (group: GroupId, change: (before: readonly InstanceId[]) => readonly InstanceId[]) => {
+    members.set(group, change(members.get(group) ?? []))
+    writeFileSync(file, JSON.stringify([...members]))
+  }
   const note = async (...words: readonly (string | number)[]): Promise<void> => {
     calls.push(words.join(' '))
   }
@@ -196,13 +204,19 @@ export async function fakeRouter(): Promise<Router & { readonly calls: string[] 
     calls,
     open: () => note('open'),
     address: async (group) => `10.255.255.${group.id.length}`,
-    join: (group, instance, address) => note('join', group.id, instance, address),
-    leave: (_, instance) => note('leave', instance),
+    join(group, instance, address) {
+      put(group.id, (before) => [...before.filter((other) => other !== instance), instance])
+      return note('join', group.id, instance, address)
+    },
+    leave(group, instance) {
+      put(group, (before) => before.filter((other) => other !== instance))
+      return note('leave', instance)
+    },
     handOver: (from, to) => note('handOver', from, to.id),
     forget: (group) => note('forget', group),
     switch: () => note('switch'),
     routes: async () => null,
-    members: async () => new Map(),
+    members: async () => new Map(members),
     traffic: () => {
       throw new BasaltError('router.failed', { message: 'the fake router counts nothing' })
     },

@@ -39,6 +39,8 @@ export interface LocalTargetOptions {
 }
 
 export interface LocalTarget extends Target {
+  /** What an earlier server left is adopted. Rejects when that failed: the target is of no use then. */
+  readonly ready: Promise<void>
   /** Lets go of the instances, which run on until the next target of this home adopts them. */
   close(): void
   /** Ends and removes every instance and the home's network. Volumes, logs and roots stay. */
@@ -66,6 +68,7 @@ export function createLocalTarget(options: LocalTargetOptions): LocalTarget {
   return {
     name: 'local',
     guarantees: allGuaranteed,
+    ready: ready.then(() => {}),
     ...trafficVerbs(context, ready),
 
     async prepare(groups, op) {

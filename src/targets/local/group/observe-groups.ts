@@ -3,6 +3,7 @@ import type { Observation, ObservedGroup } from '../../../core/observation.ts'
 import type { Op } from '../../../core/op.ts'
 import { confirmAlive } from '../instance/follow-instance.ts'
 import { isAlive, observed } from '../instance/instance.ts'
+import { checkTraffic } from '../instance/traffic.ts'
 import { instancesOf, type LocalContext } from '../local-context.ts'
 
 /** Target.observe: the kernel is asked for every instance, the running router for the routes. */
@@ -12,7 +13,7 @@ export async function observeGroups(
   op: Op,
 ): Promise<Observation> {
   const [groups, routes] = await Promise.all([
-    observedGroups(context, environment),
+    observedGroups(context, environment, op),
     context.router.routes(environment, op),
   ])
   return { environment, groups, routes }
@@ -21,6 +22,7 @@ export async function observeGroups(
 async function observedGroups(
   context: LocalContext,
   environment: EnvironmentId,
+  op: Op,
 ): Promise<readonly ObservedGroup[]> {
   const here = [...context.instances.values()].filter(
     ({ record }) => record.group.environment === environment,
@@ -32,9 +34,14 @@ async function observedGroups(
       if (isAlive(instance) && instance.record.provenHealthy) await instance.health?.firstVerdict
     }),
   )
+  const inTraffic = await checkTraffic(context, here, op)
   const services = new Map<GroupId, string>(here.map(({ record }) => [record.group.id, record.group.service]))
   return [...services]
-    .map(([id, service]) => ({ id, service, instances: instancesOf(context, id).map(observed) }))
+    .map(([id, service]) => ({
+      id,
+      service,
+      instances: instancesOf(context, id).map((instance) => observed(instance, inTraffic.has(instance.id))),
+    }))
     .filter(({ instances }) => instances.length > 0)
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }

@@ -1,16 +1,17 @@
 import type { GroupSpec } from '../../../core/generation.ts'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
-import { confirmAlive, joinRouter } from '../instance/follow-instance.ts'
+import { confirmAlive } from '../instance/follow-instance.ts'
 import { type Instance, isAlive, isHealthy, waitFor } from '../instance/instance.ts'
 import { launchInstance, registerInstance } from '../instance/launch-instance.ts'
-import { discardInstance } from '../instance/stop-instance.ts'
+import { discardInstance, stopInstance } from '../instance/stop-instance.ts'
+import { checkTraffic, joinTraffic } from '../instance/traffic.ts'
 import { instancesOf, type LocalContext } from '../local-context.ts'
 import { launchPlan } from './launch-plan.ts'
 import { diedError, unhealthyError } from './start-problem.ts'
 import { refuseSecondWriter } from './volume-writers.ts'
 
-/** Target.start: tops up, waits until all are healthy and have traffic, then removes what they replace. */
+/** Target.start: tops up, waits until all are healthy and have traffic, removes what they replace. */
 export async function startGroup(context: LocalContext, group: GroupSpec, op: Op): Promise<void> {
   try {
     await topUp(context, group, op)
@@ -26,30 +27,44 @@ async function topUp(context: LocalContext, group: GroupSpec, op: Op): Promise<v
   op.signal.throwIfAborted()
   const present = instancesOf(context, group.id)
   await Promise.all(present.map((instance) => confirmAlive(context, instance)))
-  const useful = present.filter(
-    (instance) => isAlive(instance) && instance.health?.current().state !== 'unhealthy',
-  )
-  const missing = group.replicas - useful.length
-  const fresh = missing > 0 ? await launch(context, group, missing, op) : []
+  // Whom the router has lost joins again below.
+  if (present.length > 0) await checkTraffic(context, present, op)
+  const replaced = present.filter((instance) => !isUseful(instance))
+  const remove = () => Promise.all(replaced.map((instance) => stopInstance(context, instance, op)))
+  // Durable data has one writer, also within a group.
+  if (group.run.stateful) await remove()
 
   const failed = new AbortController()
   const startOp: Op = { ...op, signal: AbortSignal.any([op.signal, failed.signal]) }
   try {
-    await Promise.all([...useful, ...fresh].map((instance) => serve(context, group, instance, startOp)))
+    const missing = group.replicas - (present.length - replaced.length)
+    if (missing > 0) await launch(context, group, missing, op)
+    const serving = instancesOf(context, group.id).filter((instance) => !replaced.includes(instance))
+    await Promise.all(serving.map((instance) => serve(context, group, instance, startOp)))
   } catch (error) {
     failed.abort(error)
+    await discardFresh(context, group, present, op)
     throw error
   }
-  const replaced = present.filter((instance) => !useful.includes(instance))
-  await Promise.all(replaced.map((instance) => retire(context, group, instance, op)))
+  if (!group.run.stateful) await remove()
 }
 
-async function launch(
+const isUseful = (instance: Instance): boolean =>
+  isAlive(instance) && instance.health?.current().state !== 'unhealthy'
+
+/** What a failed start has launched goes again, so that failing tries do not add up; a server that ends leaves it to the next. */
+async function discardFresh(
   context: LocalContext,
   group: GroupSpec,
-  count: number,
+  present: readonly Instance[],
   op: Op,
-): Promise<readonly Instance[]> {
+): Promise<void> {
+  if (op.signal.aborted) return
+  const fresh = instancesOf(context, group.id).filter((instance) => !present.includes(instance))
+  await Promise.all(fresh.map((instance) => discardInstance(context, instance)))
+}
+
+async function launch(context: LocalContext, group: GroupSpec, count: number, op: Op): Promise<void> {
   const plan = await launchPlan(context, group, op)
   const register = async () => {
     refuseSecondWriter(context, group)
@@ -67,7 +82,6 @@ async function launch(
     instances.map((instance) => launchInstance(context, plan, instance)),
   )
   for (const launch of launches) if (launch.status === 'rejected') throw launch.reason
-  return instances
 }
 
 /** Resolves when the instance is healthy and has traffic. */
@@ -90,12 +104,7 @@ async function serve(context: LocalContext, group: GroupSpec, instance: Instance
     const unhealthy = group.replicas - instancesOf(context, group.id).filter(isHealthy).length
     throw await unhealthyError(group, instance, unhealthy, Math.max(0, context.now() - begunAt))
   }
-  await joinRouter(context, instance, op)
-}
-
-async function retire(context: LocalContext, group: GroupSpec, instance: Instance, op: Op): Promise<void> {
-  await context.router.leave(group.id, instance.id, 0, op)
-  await discardInstance(context, instance)
+  await joinTraffic(context, instance, op)
 }
 
 const deadlineSignal = (op: Op): AbortSignal =>

@@ -1,14 +1,19 @@
 import type { GroupId } from '../../../core/ids.ts'
 import type { Op } from '../../../core/op.ts'
-import { isHealthy } from '../instance/instance.ts'
+import { type Instance, isAlive, isHealthy } from '../instance/instance.ts'
 import { stopInstance } from '../instance/stop-instance.ts'
 import { instancesOf, type LocalContext } from '../local-context.ts'
 import { pruneLogs } from '../log/rotate-log.ts'
 
-/** Target.stop: all instances at the same time, but for `keep` of the oldest healthy ones. */
+/** Target.stop: all instances at the same time, but for `keep` of them. */
 export async function stopGroup(context: LocalContext, group: GroupId, op: Op, keep = 0): Promise<void> {
   const present = instancesOf(context, group)
-  const kept = new Set(present.filter(isHealthy).slice(0, keep))
+  const kept = new Set(
+    present
+      .filter(isAlive)
+      .toSorted((a, b) => wellness(b) - wellness(a))
+      .slice(0, keep),
+  )
   const leaving = present.filter((instance) => !kept.has(instance))
   await Promise.all(leaving.map((instance) => stopInstance(context, instance, op)))
   if (kept.size === 0) {
@@ -17,3 +22,7 @@ export async function stopGroup(context: LocalContext, group: GroupId, op: Op, k
   }
   await pruneLogs(context.paths.logs, new Set([...context.instances.values()].map(({ paths }) => paths.log)))
 }
+
+/** The healthy ones stay, then those that may become so; the oldest first, as the sort is stable. */
+const wellness = (instance: Instance): number =>
+  isHealthy(instance) ? 2 : instance.health?.current().state === 'unhealthy' ? 0 : 1

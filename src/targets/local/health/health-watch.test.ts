@@ -23,6 +23,7 @@ describe('watchHealth', () => {
   })
 
   const begin = (options: { check?: HealthCheck; provenHealthy?: boolean } = {}) => {
+    const begun = Date.now()
     watch = watchHealth({
       check: options.check ?? check,
       probe: async () => {
@@ -30,7 +31,7 @@ describe('watchHealth', () => {
         return answer
       },
       now: Date.now,
-      startedAt: Date.now(),
+      ageMs: () => Date.now() - begun,
       provenHealthy: options.provenHealthy ?? false,
       onChange: ({ state }) => seen.push(state),
     })

@@ -17,9 +17,10 @@ export interface HealthWatch {
 export interface HealthWatchOptions {
   readonly check: HealthCheck
   readonly probe: Probe
+  /** Milliseconds since the epoch, only to ask many instances at the same moment. */
   readonly now: () => number
-  /** When the instance was started: `startMs` counts from then. */
-  readonly startedAt: number
+  /** Milliseconds since the instance was started, by a clock that nobody sets: `startMs` counts from then. */
+  readonly ageMs: () => number
   /** It was healthy once before: it gets its `retries`, not a new start. */
   readonly provenHealthy: boolean
   /** Called whenever the state changes. */
@@ -38,7 +39,7 @@ const gridMs = 500
  * within `startMs` or after `retries` bad answers in a row, `healthy` again with the next good one.
  */
 export function watchHealth(options: HealthWatchOptions): HealthWatch {
-  const { check, now } = options
+  const { check, now, ageMs } = options
   let health: Health = { state: 'starting', problem: null }
   let failures = 0
   let delayMs = firstDelayMs
@@ -59,7 +60,7 @@ export function watchHealth(options: HealthWatchOptions): HealthWatch {
     }
     failures++
     const mayStillStart = !options.provenHealthy && health.state === 'starting'
-    const patience = mayStillStart ? now() < options.startedAt + check.startMs : failures < check.retries
+    const patience = mayStillStart ? ageMs() < check.startMs : failures < check.retries
     become({ state: patience ? health.state : 'unhealthy', problem })
   }
 
@@ -79,13 +80,12 @@ export function watchHealth(options: HealthWatchOptions): HealthWatch {
     if (health.state !== 'starting') return onGrid(check.intervalMs, now())
     const delay = delayMs
     delayMs = Math.min(longestStartDelayMs, delayMs * delayGrowth)
-    const leftMs = options.startedAt + check.startMs - now()
-    return options.provenHealthy ? delay : Math.max(0, Math.min(delay, leftMs))
+    return options.provenHealthy ? delay : Math.max(0, Math.min(delay, check.startMs - ageMs()))
   }
 
   // Without a port to ask, having run for one interval is the answer.
   if (check.kind === 'running' && !options.provenHealthy)
-    timer = setTimeout(() => void ask(), Math.max(0, options.startedAt + check.intervalMs - now()))
+    timer = setTimeout(() => void ask(), Math.max(0, check.intervalMs - ageMs()))
   else void ask()
 
   return {

@@ -4,11 +4,12 @@ import { BasaltError } from '../../../errors.ts'
 import { identifyProcess, isRunning, type ProcessIdentity } from '../../../util/process-identity.ts'
 import { watchHealth } from '../health/health-watch.ts'
 import { probeOf } from '../health/probe.ts'
-import { type LocalContext, routedGroup } from '../local-context.ts'
+import type { LocalContext } from '../local-context.ts'
 import { changed, type Instance, type InstanceEnd } from './instance.ts'
 import { type InstanceRecord, writeRecord } from './instance-record.ts'
 import { runInside } from './run-inside.ts'
 import { isInCgroup } from './signal-process.ts'
+import { followTraffic, leaveTraffic } from './traffic.ts'
 
 /** A keeper writes its file within milliseconds; one that was killed never does. */
 const keeperMs = 1000
@@ -71,39 +72,37 @@ export function finish(context: LocalContext, instance: Instance, end: InstanceE
   instance.health?.stop()
   changed(instance)
   if (instance.stopping) return
-  const { group } = instance.record
-  context.router
-    .leave(group.id, instance.id, 0, unlimited())
-    .catch((cause: unknown) => tell(context, instance, cause))
+  leaveTraffic(context, instance, 0, unlimited()).catch((cause: unknown) => tell(context, instance, cause))
   for (const listener of context.exitListeners) listener(instance.id)
 }
 
 export function followHealth(context: LocalContext, instance: Instance): void {
   const { group, address, startedAt, provenHealthy } = instance.record
+  const since = performance.now()
+  const ageBefore = Math.max(0, context.now() - startedAt)
   instance.health = watchHealth({
     check: group.run.health,
     probe: probeOf(group.run.health, address, (command, timeoutMs) =>
       runInside(context, instance, command, timeoutMs),
     ),
     now: context.now,
-    startedAt,
+    ageMs: () => ageBefore + performance.now() - since,
     provenHealthy,
     onChange: ({ state }) => {
-      if (state === 'healthy') void becameHealthy(context, instance)
+      if (state === 'healthy') void noteHealthy(context, instance)
+      if (!instance.stopping)
+        followTraffic(context, instance, unlimited()).catch((cause: unknown) =>
+          tell(context, instance, cause),
+        )
       changed(instance)
     },
   })
 }
 
-/** Joins as soon as it is healthy, whoever waits for it: also after an adoption. */
-async function becameHealthy(context: LocalContext, instance: Instance): Promise<void> {
+async function noteHealthy(context: LocalContext, instance: Instance): Promise<void> {
   if (instance.record.provenHealthy || instance.stopping) return
   await keepRecord(context, instance, { ...instance.record, provenHealthy: true })
 }
-
-/** Lets an instance have traffic. Idempotent. */
-export const joinRouter = ({ router }: LocalContext, { id, record }: Instance, op: Op): Promise<void> =>
-  router.join(routedGroup(record.group), id, record.address, op)
 
 async function keepRecord(context: LocalContext, instance: Instance, record: InstanceRecord): Promise<void> {
   instance.record = record

@@ -2,6 +2,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { GroupSpec } from '../../../core/generation.ts'
 import type { InstanceId } from '../../../core/ids.ts'
+import { BasaltError } from '../../../errors.ts'
 import type { ProcessIdentity } from '../../../util/process-identity.ts'
 
 /**
@@ -37,14 +38,38 @@ const recordSchema = z.object({
   provenHealthy: z.boolean(),
 })
 
-/** Null where there is none or a crash cut it short: then nothing was started yet. */
+/**
+ * Null where there is none, or one that the machine's own end has cut short: then nothing of the instance runs.
+ * Rejects with `host.home-invalid` for one that is there and cannot be understood: its instance may well run.
+ */
 export async function readRecord(path: string): Promise<InstanceRecord | null> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return ''
+    throw unreadable(path, message, cause)
+  })
+  const content = parsed(text)
+  if (content === undefined) return null
+  const record = recordSchema.safeParse(content)
+  if (record.success) return record.data
+  throw unreadable(path, 'it is not a record that this version of Basalt knows', record.error)
+}
+
+function parsed(text: string): unknown {
   try {
-    return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+    return JSON.parse(text)
   } catch {
-    return null
+    return undefined
   }
 }
+
+const unreadable = (path: string, reason: string, cause: unknown): BasaltError =>
+  new BasaltError('host.home-invalid', {
+    message: `the record of an instance cannot be read: ${path}: ${reason}`,
+    remedy: 'Run the version of Basalt that wrote it, or correct what keeps the file from being read.',
+    details: { path },
+    cause,
+  })
 
 /** Atomic but not fsynced: what it describes does not outlive the machine either. */
 export async function writeRecord(path: string, record: InstanceRecord): Promise<void> {

@@ -1,5 +1,6 @@
 import type { InstanceId } from '../../../core/ids.ts'
 import type { ObservedInstance } from '../../../core/observation.ts'
+import { createMutex, type Mutex } from '../../../util/mutex.ts'
 import type { HealthWatch } from '../health/health-watch.ts'
 import type { InstancePaths } from '../local-paths.ts'
 import type { InstanceRecord } from './instance-record.ts'
@@ -21,6 +22,10 @@ export interface Instance {
   launched: boolean
   /** It is being stopped: its end is no surprise. */
   stopping: boolean
+  /** The router was told to let it have traffic; what is really so is asked from the router by `observe`. */
+  hasTraffic: boolean
+  /** Held while the router is told. */
+  readonly trafficMutex: Mutex
   /** Called, and emptied, whenever something of the above changes. */
   readonly waiters: Set<() => void>
 }
@@ -37,6 +42,8 @@ export const createInstance = (
   end: null,
   launched,
   stopping: false,
+  hasTraffic: false,
+  trafficMutex: createMutex(),
   waiters: new Set(),
 })
 
@@ -73,9 +80,11 @@ export const isAlive = (instance: Instance): boolean => instance.end === null
 export const isHealthy = (instance: Instance): boolean =>
   isAlive(instance) && instance.health?.current().state === 'healthy'
 
-export function observed(instance: Instance): ObservedInstance {
+/** Healthy is who answers its checks and can be reached. */
+export function observed(instance: Instance, isInTraffic: boolean): ObservedInstance {
   const { id, record, end } = instance
-  const health = instance.health?.current() ?? { state: 'starting', problem: null }
+  const checked = instance.health?.current() ?? { state: 'starting' as const, problem: null }
+  const health = checked.state !== 'healthy' || isInTraffic ? checked : withoutTraffic
   return {
     id,
     state: end === null ? health.state : 'exited',
@@ -84,6 +93,8 @@ export function observed(instance: Instance): ObservedInstance {
     problem: end === null ? health.problem : endText(record.startedAt, end),
   }
 }
+
+const withoutTraffic = { state: 'starting', problem: 'the router gives it no traffic' } as const
 
 export function endText(startedAt: number, { exitCode, at }: InstanceEnd): string {
   const after = `after ${secondsText(at - startedAt)}`

@@ -1,4 +1,4 @@
-import { chown, mkdir, writeFile } from 'node:fs/promises'
+import { access, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { GroupSpec } from '../../../core/generation.ts'
 import { instanceId } from '../../../core/ids.ts'
@@ -89,15 +89,29 @@ export async function launchInstance(
   })
 }
 
-/** Volume name to its folder. Made on first use, for the user who will write there. */
+/** Volume name to its folder. */
 async function makeVolumes(context: LocalContext, { group, user }: LaunchPlan) {
   const folders: Record<string, string> = {}
   for (const { name } of group.run.volumes) {
     const folder = context.paths.volume(group.environment, name)
-    await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
-    if ((await mkdir(folder, { recursive: true, mode: 0o755 })) !== undefined)
-      await chown(folder, user.uid, user.gid)
+    if (!(await exists(folder))) await makeVolume(folder, user)
     folders[name] = folder
   }
   return folders
 }
+
+/** Made beside and then named, so that it never is there without belonging to the user who will write in it. */
+async function makeVolume(folder: string, user: ImageUser): Promise<void> {
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
+  const unnamed = `${folder}.new`
+  await rm(unnamed, { recursive: true, force: true })
+  await mkdir(unnamed, { mode: 0o755 })
+  await chown(unnamed, user.uid, user.gid)
+  await rename(unnamed, folder)
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  )

@@ -5,6 +5,7 @@ import { confirmAlive, noteStarted } from './follow-instance.ts'
 import { changed, type Instance, isAlive, waitFor } from './instance.ts'
 import { removeContainer, removeInstance } from './remove-instance.ts'
 import { signalProcess } from './signal-process.ts'
+import { leaveTraffic } from './traffic.ts'
 
 const startingMs = 3000
 const killedMs = 5000
@@ -16,14 +17,15 @@ export async function stopInstance(context: LocalContext, instance: Instance, op
   instance.stopping = true
   const leftMs = op.deadline === undefined ? group.run.stop.graceMs : op.deadline - Date.now()
   const drainMs = isAlive(instance) ? Math.max(0, Math.min(group.run.stop.graceMs, leftMs)) : 0
-  await context.router.leave(group.id, instance.id, drainMs, op)
+  await leaveTraffic(context, instance, drainMs, op)
   await endInstance(context, instance, group.run.stop.signal, group.run.stop.graceMs)
   await removeInstance(context, instance)
 }
 
-/** Ends an instance that gets no traffic and removes it. */
+/** Ends an instance at once and removes it. */
 export async function discardInstance(context: LocalContext, instance: Instance): Promise<void> {
   instance.stopping = true
+  await leaveTraffic(context, instance, 0, { signal: new AbortController().signal })
   await endInstance(context, instance, 'SIGKILL', killedMs)
   await removeInstance(context, instance)
 }

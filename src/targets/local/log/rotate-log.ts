@@ -1,5 +1,7 @@
-import { copyFile, readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 
 const maxLogBytes = 10 * 1024 * 1024
 /** Logs of removed instances that are kept, the newest ones. */
@@ -8,13 +10,14 @@ const keptLogs = 64
 export const rotatedLog = (path: string): string => `${path}.1`
 
 /**
- * Keeps a log and one older file of it, each of 10 MB. Instances append, so cutting the file needs nothing from
- * them; lines written between the copy and the cut are lost.
+ * Cuts a log that has become longer than 10 MB; its last 10 MB go to one older file. Instances append, so cutting
+ * needs nothing from them; lines written between the copy and the cut are lost.
  */
 export async function rotateLog(path: string, maxBytes = maxLogBytes): Promise<void> {
   const { size } = await stat(path).catch(() => ({ size: 0 }))
   if (size <= maxBytes) return
-  await copyFile(path, rotatedLog(path))
+  const older = createWriteStream(rotatedLog(path), { mode: 0o600 })
+  await pipeline(createReadStream(path, { start: size - maxBytes }), older)
   await truncate(path)
 }
 

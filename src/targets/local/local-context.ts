@@ -7,6 +7,7 @@ import type { Mutex } from '../../util/mutex.ts'
 import type { HostFacts } from './bundle/bundle.ts'
 import type { Instance } from './instance/instance.ts'
 import type { InstanceNumbers } from './instance/instance-numbers.ts'
+import type { KeeperLauncher } from './instance/keeper.ts'
 import { groupOf, type LocalPaths, numberOfInstance } from './local-paths.ts'
 import type { LocalNetwork } from './network/local-network.ts'
 import type { OciRuntime } from './runtime/oci-runtime.ts'
@@ -20,6 +21,7 @@ export interface LocalContext {
   readonly router: Router
   readonly host: HostFacts
   readonly numbers: InstanceNumbers
+  readonly keepers: KeeperLauncher
   /** The compiled seccomp filter for these capabilities, base64; null where the runtime takes none. */
   readonly seccompFilter: (capabilities: readonly string[]) => Promise<string | null>
   /** Milliseconds since the epoch. */

@@ -27,6 +27,8 @@ export interface InstancePaths {
   readonly folder: string
   readonly record: string
   readonly config: string
+  /** The keeper's script. */
+  readonly keeper: string
   readonly hosts: string
   readonly hostname: string
   readonly resolvConf: string
@@ -60,6 +62,7 @@ export function localPaths(home: string, key: string): LocalPaths {
         folder,
         record: join(folder, 'record.json'),
         config: join(folder, 'config.json'),
+        keeper: join(folder, 'keeper'),
         hosts: join(folder, 'hosts'),
         hostname: join(folder, 'hostname'),
         resolvConf: join(folder, 'resolv.conf'),

@@ -16,6 +16,7 @@ import { stopGroup } from './group/stop-group.ts'
 import { readHostFacts } from './host-facts.ts'
 import { adoptInstances, removeStrayEvents } from './instance/adopt-instances.ts'
 import { createInstanceNumbers } from './instance/instance-numbers.ts'
+import { createKeeperLauncher } from './instance/keeper.ts'
 import { removeCgroups } from './instance/remove-instance.ts'
 import { watchInstances } from './instance/watch-instances.ts'
 import { instancesOf, type LocalContext, routedGroup } from './local-context.ts'
@@ -164,6 +165,7 @@ function createContext(options: LocalTargetOptions): LocalContext {
     host,
     seccompFilter: createSeccompFilters(options.runtime, host.architecture, paths.runtimeState),
     numbers: createInstanceNumbers(paths.numbers),
+    keepers: createKeeperLauncher(),
     report: options.report ?? (() => {}),
     instances: new Map(),
     groups: new Map(),

@@ -52,12 +52,12 @@ async function adoptUnfinished(context: LocalContext, instance: Instance): Promi
   timer.unref()
 }
 
-/** The keeper is told by the file that it will write at the end: no other process has it as argument. */
+/** The keeper is told by its script, which only its shell has as argument, or the one that is about to start it. */
 function keeperRuns({ paths }: Instance): boolean {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.some((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(paths.exitFile)
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(paths.keeper)
     } catch {
       return false
     }

@@ -9,7 +9,6 @@ import type { LocalContext } from '../local-context.ts'
 import { type NetworkNamespace, namespaceFolder } from '../network/network-namespace.ts'
 import { createInstance, type Instance } from './instance.ts'
 import { writeRecord } from './instance-record.ts'
-import { startKeeper } from './keeper.ts'
 import { writeNameFiles } from './name-files.ts'
 
 /** What all new instances of a group share. */
@@ -81,7 +80,7 @@ export async function launchInstance(
     writeNameFiles(paths, { hostname: hostnameOf(id), address: record.address, needs }),
   ])
   instance.launched = true
-  await startKeeper({
+  await context.keepers.start({
     runtime: context.runtime,
     paths,
     runtimeState: context.paths.runtimeState,

@@ -1,14 +1,8 @@
 import { exec, execOrThrow } from '../../../util/exec.ts'
 
-/** Runs many `ip` commands in one process, inside a network namespace if one is named; stops at the first failure. */
-export const ipBatch = (purpose: string, commands: readonly string[], namespace?: string): Promise<unknown> =>
-  execOrThrow(
-    'network.setup-failed',
-    purpose,
-    'ip',
-    [...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-'],
-    { input: `${commands.join('\n')}\n` },
-  )
+/** Runs many `ip` commands in one process; stops at the first failure. */
+export const ipBatch = (purpose: string, commands: readonly string[]): Promise<unknown> =>
+  execOrThrow('network.setup-failed', purpose, 'ip', ['-batch', '-'], { input: `${commands.join('\n')}\n` })
 
 /** The same for removing things: what is gone already is no failure. */
 export const ipBatchForced = (commands: readonly string[]): Promise<unknown> =>

@@ -50,15 +50,15 @@ describe('createNamespacePool', () => {
   it('fills up in a quiet moment, by what the last burst needed, and shrinks slowly', async () => {
     const pool = createNamespacePool(plan, stock)
     pool.take(20, op()).catch(() => {})
-    await passes(200)
+    await passes(900)
     expect(made).toEqual([20])
     await passes(200)
     expect(made).toEqual([20, 20])
     expect(await pool.take(20, op())).toHaveLength(20)
     expect(made).toEqual([20, 20])
-    await passes(400)
+    await passes(1100)
     await pool.take(1, op())
-    await passes(400)
+    await passes(1100)
     // From 20 to 15: nothing to make after one was taken.
     expect(made).toEqual([20, 20, 20])
   })
@@ -92,7 +92,7 @@ describe('createNamespacePool', () => {
   it('removes what is ready when it closes, and gives nothing any more', async () => {
     const pool = createNamespacePool(plan, stock)
     pool.take(1, op()).catch(() => {})
-    await passes(400)
+    await passes(1100)
     await pool.close()
     expect(removed).toHaveLength(8)
     await expect(pool.take(1, op())).rejects.toMatchObject({ code: 'network.setup-failed' })

@@ -27,7 +27,7 @@ interface Waiter {
 const smallestReserve = 8
 const largestReserve = 64
 /** Refilling waits for a quiet moment, so as not to compete with the starts that emptied the pool. */
-const quietMs = 300
+const quietMs = 1000
 
 export function createNamespacePool(
   plan: NetworkPlan,

@@ -1,3 +1,4 @@
+import { execOrThrow } from '../../../util/exec.ts'
 import { ipBatch } from './ip-batch.ts'
 import type { NetworkPlan } from './network-plan.ts'
 
@@ -12,8 +13,6 @@ export interface NetworkNamespace {
 }
 
 export const namespaceFolder = '/run/netns'
-/** Processes at the same time while many are made. */
-const concurrency = 4
 
 export const namespaceOf = (plan: NetworkPlan, number: number): NetworkNamespace => ({
   number,
@@ -23,7 +22,7 @@ export const namespaceOf = (plan: NetworkPlan, number: number): NetworkNamespace
   hostLink: `bs${plan.key}-${number}`,
 })
 
-/** One `ip` process for the host's side of all, one more for the inside of each. */
+/** One `ip` process for the host's side of all, one more for the inside of each, started by one shell. */
 export async function makeNamespaces(
   plan: NetworkPlan,
   namespaces: readonly NetworkNamespace[],
@@ -39,12 +38,11 @@ export async function makeNamespaces(
       `link set ${hostLink} type bridge_slave isolated on`,
     ]),
   )
-  const left = [...namespaces]
-  const worker = async (): Promise<void> => {
-    for (let namespace = left.shift(); namespace !== undefined; namespace = left.shift())
-      await ipBatch(purpose, insideCommands(plan, namespace), namespace.name)
-  }
-  await Promise.all(Array.from({ length: concurrency }, worker))
+  const inside = namespaces.map(
+    (namespace) =>
+      `ip -n ${namespace.name} -batch - <<'end'\n${insideCommands(plan, namespace).join('\n')}\nend\n`,
+  )
+  await execOrThrow('network.setup-failed', purpose, 'sh', ['-e'], { input: inside.join('') })
 }
 
 /** A /32: every packet goes through the gateway, where the firewall answers at once. */

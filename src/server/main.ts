@@ -13,7 +13,7 @@ import type { SystemBuilder } from '../engine/system-builder.ts'
 import { BasaltError } from '../errors.ts'
 import type { ContentStore } from '../images/content-store.ts'
 import { loadImage } from '../images/image.ts'
-import { createImageRoots } from '../images/image-roots.ts'
+import { createImageRoots, type ImageRoots } from '../images/image-roots.ts'
 import { openContentStore } from '../images/oci-layout-store.ts'
 import { createReleaseShelf } from '../images/release-shelf.ts'
 import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
@@ -22,6 +22,8 @@ import { deferTarget } from '../targets/deferred-target.ts'
 import { createLocalTarget, type LocalTarget } from '../targets/local/local-target.ts'
 import { type LocalNetwork, openLocalNetwork } from '../targets/local/network/local-network.ts'
 import { chooseRuntime } from '../targets/local/runtime/choose-runtime.ts'
+import { ociRuntime } from '../targets/local/runtime/oci-runtime.ts'
+import { rememberChoice } from '../targets/local/runtime/remember-choice.ts'
 import { exec } from '../util/exec.ts'
 import { onceSucceeded } from '../util/once-succeeded.ts'
 import { createMemoryRelease } from '../util/release-memory.ts'
@@ -35,27 +37,11 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
   const store = openSqliteStore({ path: join(folder, 'ledger.db'), now: Date.now })
   const content = await openContentStore(join(folder, 'images'))
   const roots = createImageRoots({ store: content, folder: join(folder, 'roots'), exec })
-  let parts: { readonly target: LocalTarget; readonly router: HaproxyRouter } | undefined
+  let parts: LocalParts | undefined
   const openNetwork = onceSucceeded(() => openLocalNetwork(folder))
   const local = deferTarget('local', localGuarantees, async () => {
-    const [network, runtime] = await Promise.all([openNetwork(), chooseRuntime()])
-    const report = (problem: Error): void => log(`local: ${problem.message}`)
-    const router = createHaproxyRouter({
-      folder: join(folder, 'router'),
-      network: network.routerNetwork,
-      exec,
-      now: Date.now,
-      report,
-    })
-    const target = createLocalTarget({ home: folder, network, runtime, router, roots, now: Date.now, report })
-    // A failed adoption is tried again by the next call, with a target of its own.
-    await target.ready.catch((error: unknown) => {
-      target.close()
-      router.close()
-      throw error
-    })
-    parts = { target, router }
-    return target
+    parts = await openLocal(folder, openNetwork, roots)
+    return parts.target
   })
   const journal = await openJournal(store, { signal: AbortSignal.timeout(foldPatienceMs) })
   const releaseMemory = createMemoryRelease(quietMs)
@@ -91,6 +77,40 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
     },
   }
 }
+
+interface LocalParts {
+  readonly target: LocalTarget
+  readonly router: HaproxyRouter
+}
+
+async function openLocal(
+  folder: string,
+  openNetwork: () => Promise<LocalNetwork>,
+  roots: ImageRoots,
+): Promise<LocalParts> {
+  const [network, choice] = await Promise.all([openNetwork(), rememberChoice(choiceFile, chooseRuntime)])
+  const report = (problem: Error): void => log(`local: ${problem.message}`)
+  const shared = { now: Date.now, report }
+  const routerFolder = join(folder, 'router')
+  const router = createHaproxyRouter({
+    folder: routerFolder,
+    network: network.routerNetwork,
+    exec,
+    ...shared,
+  })
+  const runtime = ociRuntime(choice)
+  const target = createLocalTarget({ home: folder, network, runtime, router, roots, ...shared })
+  // A failed adoption is tried again by the next call, with a target of its own.
+  await target.ready.catch((error: unknown) => {
+    target.close()
+    router.close()
+    throw error
+  })
+  return { target, router }
+}
+
+/** All homes of this machine share what was found out about it. */
+const choiceFile = '/run/basalt/runtime.json'
 
 /** A build reads indexes of a hundred megabytes, a deployment unpacks images: what that needed is given back. */
 const workEnds: ReadonlySet<string> = new Set(['release-frozen', 'deployment-ended'])

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import type { Engine } from '../engine/engine.ts'
 import { BasaltError, exitCodes } from '../errors.ts'
 import { version } from '../util/version.ts'
@@ -23,6 +24,8 @@ export interface ServerParts {
   open(home: Home): Promise<OpenedEngine>
 }
 
+/** When the server is busy no more with coming up: what it was compiled to is kept for the next one. */
+const compiledAfterMs = 5_000
 /** How long calls in flight may take to end once the server was asked to stop. */
 const stopPatienceMs = 5_000
 
@@ -66,6 +69,7 @@ async function serve(opened: OpenedEngine, home: Home, groupId: number | null): 
   })
   await listenAt(home, groupId, (path) => app.listen({ path, listenTextResolver: () => 'socket bound' }))
   app.log.info({ version, home: home.folder, pid: process.pid }, 'server answers')
+  setTimeout(flushCompileCache, compiledAfterMs).unref()
   await new Promise<void>((resolve) => {
     stopping.signal.addEventListener('abort', () => resolve(), { once: true })
     if (stopping.signal.aborted) resolve()

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { WireError } from '../../engine/engine.ts'
@@ -50,7 +51,12 @@ export async function launchServer(home: Home, program: string = serverProgram()
     stdio: ['ignore', log, log],
     // The folder that a command happened to run in must not stay busy for as long as the server runs.
     cwd: '/',
-    env: { ...memoryEnvironment, ...withSystemPaths(process.env), BASALT_HOME: home.folder },
+    env: {
+      ...memoryEnvironment,
+      NODE_COMPILE_CACHE: join(home.folder, 'compiled'),
+      ...withSystemPaths(process.env),
+      BASALT_HOME: home.folder,
+    },
   })
   closeSync(log)
   child.unref()

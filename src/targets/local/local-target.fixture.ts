@@ -20,6 +20,7 @@ import { localPaths } from './local-paths.ts'
 import { createLocalTarget, type LocalTarget } from './local-target.ts'
 import { openLocalNetwork } from './network/local-network.ts'
 import { chooseRuntime } from './runtime/choose-runtime.ts'
+import { ociRuntime } from './runtime/oci-runtime.ts'
 
 export const op = (timeoutMs = 30_000): Op => ({
   signal: AbortSignal.timeout(timeoutMs),
@@ -108,7 +109,7 @@ export async function openLocalWorld(
   const roots = createImageRoots({ store, folder: join(home, 'roots'), exec })
   const image = await storeBusybox(store)
   // Before anything is made that only `close` would remove.
-  const runtime = await chooseRuntime()
+  const runtime = ociRuntime(await chooseRuntime())
   const network = await openLocalNetwork(home)
   const router = await makeRouter(home, network.routerNetwork)
   const open = () => createLocalTarget({ home, network, runtime, router, roots, now: Date.now })

@@ -15,7 +15,7 @@ describe('chooseRuntime', () => {
   it('takes crun where a trial start with it works, and says why', async (ctx) => {
     if (process.getuid?.() !== 0) return ctx.skip('needs root')
     const runtime = await chooseRuntime()
-    expect(runtime.name).toBe('crun')
+    expect(runtime.candidate.program).toBe('crun')
     expect(runtime.version).toMatch(/^crun /)
     expect(runtime.reason).toContain('a trial start worked')
   })
@@ -24,7 +24,7 @@ describe('chooseRuntime', () => {
     if (process.getuid?.() !== 0) return ctx.skip('needs root')
     if (!existsSync(unifiedHierarchy)) return ctx.skip('crun works here even without a mount namespace')
     const runtime = await chooseRuntime(candidatesOf(false))
-    expect(runtime.name).toBe('runc')
+    expect(runtime.candidate.program).toBe('runc')
     expect(runtime.reason).toContain('crun: cgroups in hybrid mode not supported')
   })
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { BasaltError } from '../../../errors.ts'
 import { exec } from '../../../util/exec.ts'
-import { commandOf, type OciRuntime, type RuntimeCandidate, unifiedHierarchy } from './oci-runtime.ts'
+import { type RuntimeCandidate, type RuntimeChoice, unifiedHierarchy, commandOf } from './oci-runtime.ts'
 import { trialConfig, trialMountPoints } from './trial-config.ts'
 
 export interface RuntimeTrial {
@@ -24,18 +24,13 @@ const trialTimeoutMs = 10_000
  */
 export async function chooseRuntime(
   candidates: readonly RuntimeCandidate[] = candidatesOf(existsSync(unifiedHierarchy)),
-): Promise<OciRuntime> {
+): Promise<RuntimeChoice> {
   const trials: RuntimeTrial[] = []
   for (const candidate of candidates) {
     const trial = await tryRuntime(candidate)
     trials.push(trial)
     if (!trial.works) continue
-    return {
-      name: candidate.program,
-      version: trial.version,
-      reason: reasonOf(trials),
-      command: (args) => commandOf(candidate, args),
-    }
+    return { candidate, version: trial.version, reason: reasonOf(trials) }
   }
   throw noneWorks(trials)
 }

@@ -9,6 +9,20 @@ export interface OciRuntime {
   command(args: readonly string[]): readonly string[]
 }
 
+/** What a trial start has found. Plain data. */
+export interface RuntimeChoice {
+  readonly candidate: RuntimeCandidate
+  readonly version: string
+  readonly reason: string
+}
+
+export const ociRuntime = ({ candidate, version, reason }: RuntimeChoice): OciRuntime => ({
+  name: candidate.program,
+  version,
+  reason,
+  command: (args) => commandOf(candidate, args),
+})
+
 export interface RuntimeCandidate {
   readonly program: 'crun' | 'runc'
   /**

@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent, createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { EnvironmentId } from '../../core/ids.ts'
 import { exec } from '../../util/exec.ts'
+import { identifyProcess } from '../../util/process-identity.ts'
 import type { HaproxyRouter } from './haproxy-router.ts'
 import { createHaproxyRouter } from './haproxy-router.ts'
 import { ask, startLoad } from './testing/http-client.ts'
@@ -419,6 +422,27 @@ describe('a router of HAProxy', () => {
     await next.open([], op)
     expect(await haproxyPid()).not.toBe(pid)
     expect((await ask(url())).text).toBe('web')
+  })
+
+  it('ends a HAProxy that nobody recorded, because its server was killed as it started', async () => {
+    const killed = fileURLToPath(new URL('testing/killed-server.ts', import.meta.url))
+    const server = await exec(process.execPath, [
+      '--disable-warning=ExperimentalWarning',
+      killed,
+      home.folder,
+      JSON.stringify(home.network.router),
+      String(entryPort),
+    ])
+    expect(server).toMatchObject({ exitCode: 137, stderr: '' })
+    const stray = Number(await readFile(join(home.folder, 'haproxy.pid'), 'utf8'))
+    expect(await identifyProcess(stray)).not.toBeNull()
+    expect(existsSync(join(home.folder, 'haproxy.json'))).toBe(false)
+
+    await router.open([{ port: entryPort, protocol: 'http' }], op)
+    expect(await identifyProcess(stray)).toBeNull()
+    expect(await boundPorts(home.folder)).toEqual([entryPort])
+    expect(home.reports).toEqual([])
+    expect((await ask(url())).status).toBe(404)
   })
 
   it('stands beside the router of another home and leaves its ports alone', async () => {

@@ -13,6 +13,7 @@ import { connectHaproxy, type HaproxySocket, isLost } from './haproxy-socket.ts'
 import { type HeldPort, holdPort } from './held-port.ts'
 import { removeRules, renderRules } from './nft-rules.ts'
 import type { RouterState } from './router-state.ts'
+import { endStrays } from './stray-haproxy.ts'
 
 export interface Running {
   readonly process: HaproxyProcess
@@ -69,7 +70,7 @@ export class HaproxySupervisor {
       if (found !== null) {
         this.#running = null
         found.socket.close()
-        await stopHaproxy(found.process)
+        await stopHaproxy(found.process.identity)
       }
       return await this.#start()
     })
@@ -97,8 +98,7 @@ export class HaproxySupervisor {
     this.close()
     await this.#mutex.run(async () => {
       this.close()
-      const process = await readProcess(this.#options.folder)
-      if (process !== null) await stopHaproxy(process)
+      await endStrays(this.#options.folder)
       await this.#nft(
         'the redirections to the router could not be removed',
         removeRules(this.#options.network),
@@ -110,7 +110,10 @@ export class HaproxySupervisor {
     if (this.#running !== null) return this.#running
     const { folder, adopted, state, report } = this.#options
     const process = await readProcess(folder)
-    if (process === null || !(await isRunning(process.identity))) return null
+    if (process === null || !(await isRunning(process.identity))) {
+      await endStrays(folder)
+      return null
+    }
     try {
       return await this.#connect(process, async (found) => {
         await adopted(found)
@@ -120,7 +123,7 @@ export class HaproxySupervisor {
     } catch (error) {
       if (!isLost(error)) throw error
       // It runs, yet does not answer: of no use to anybody.
-      await stopHaproxy(process)
+      await stopHaproxy(process.identity)
       return null
     }
   }

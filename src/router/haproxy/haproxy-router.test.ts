@@ -487,6 +487,18 @@ describe('a router of HAProxy', () => {
     expect((await ask(`http://${webAt}:1/`)).status).toBe(503)
   })
 
+  it('redirects again after another program removed the rules, and says so', async () => {
+    const web = group('web-1', [httpPort(webPort)])
+    await serve('127.28.0.1', webPort, 'web')
+    await router.join(web, instanceOf(web), '127.28.0.1', op)
+    const edge = `http://${await router.address(web)}:${webPort}/`
+    expect((await ask(edge)).text).toBe('web')
+    await exec('nft', ['delete', 'table', 'inet', home.network.router.table])
+    expect((await ask(edge)).status).toBe(0)
+    await expect.poll(async () => (await ask(edge)).text, { timeout: 30_000, interval: 100 }).toBe('web')
+    await expect.poll(() => home.reports.map(({ code }) => code)).toEqual(['network.rules-lost'])
+  }, 60_000)
+
   it('lets a successor answer at an address that was handed over', async () => {
     const ports = [tcpPort(cachePort)]
     const [old, successor, third] = [

@@ -4,6 +4,7 @@ import { BasaltError } from '../../errors.ts'
 import { execOrThrow } from '../../util/exec.ts'
 import { createMutex } from '../../util/mutex.ts'
 import { isRunning } from '../../util/process-identity.ts'
+import { watchNftTable } from '../../util/watch-nft-table.ts'
 import type { EntryPort } from '../router.ts'
 import type { RouterNetwork } from '../router-network.ts'
 import { freeListeners } from './free-listeners.ts'
@@ -46,6 +47,9 @@ export class HaproxySupervisor {
   #running: Running | null = null
   /** What was set last, by this server; null where it is not known what is in force. */
   #rules: string | null = null
+  /** Rules are made and set by one at a time, so that the last ones in force are the newest. */
+  readonly #rulesMutex = createMutex()
+  #endWatch: (() => Promise<void>) | undefined
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -90,12 +94,14 @@ export class HaproxySupervisor {
   close(): void {
     this.#closing.abort()
     this.#running?.socket.close()
+    void this.#endWatch?.()
     void this.#release()
   }
 
   /** Ends HAProxy and removes the redirections. */
   async shutdown(): Promise<void> {
     this.close()
+    await this.#endWatch?.()
     await this.#mutex.run(async () => {
       this.close()
       await endStrays(this.#options.folder)
@@ -164,6 +170,7 @@ export class HaproxySupervisor {
       throw error
     }
     this.#running = found
+    if (!this.#closing.signal.aborted) this.#endWatch ??= this.#watchRules()
     void found.socket.closed.then(async () => {
       if (this.#running !== found) return
       this.#running = null
@@ -207,13 +214,27 @@ export class HaproxySupervisor {
   }
 
   /** Every switch asks for it, and must not wait for `nft` where nothing changes. */
-  async #rule(process: HaproxyProcess): Promise<void> {
-    const { network, state } = this.#options
-    const rules = renderRules(network, process.listeners, latePorts(state(), process))
-    if (rules === this.#rules) return
-    this.#rules = null
-    await this.#nft('the redirections to the router could not be set', rules)
-    this.#rules = rules
+  #rule(process: HaproxyProcess): Promise<void> {
+    return this.#rulesMutex.run(async () => {
+      const { network, state } = this.#options
+      const rules = renderRules(network, process.listeners, latePorts(state(), process))
+      if (rules === this.#rules) return
+      this.#rules = null
+      await this.#nft('the redirections to the router could not be set', rules)
+      this.#rules = rules
+    })
+  }
+
+  #watchRules(): () => Promise<void> {
+    const { network, report } = this.#options
+    return watchNftTable({
+      table: network.table,
+      restore: () => {
+        this.#rules = null
+        return this.applyRules()
+      },
+      report,
+    })
   }
 
   #nft(purpose: string, input: string): Promise<unknown> {

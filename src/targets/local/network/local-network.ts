@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { z } from 'zod'
+import type { BasaltError } from '../../../errors.ts'
 import type { RouterNetwork } from '../../../router/router-network.ts'
 import { execOrThrow } from '../../../util/exec.ts'
+import { watchNftTable } from '../../../util/watch-nft-table.ts'
 import { applyFirewall, removeFirewall } from './firewall.ts'
 import { withHostLock } from './host-lock.ts'
 import { ipBatchForced, ipQuery } from './ip-batch.ts'
@@ -14,6 +16,11 @@ export interface LocalNetwork {
   /** What the router has to know of it. */
   readonly routerNetwork: RouterNetwork
   readonly pool: NamespacePool
+  /**
+   * Sets the firewall again when another program took it away, and reports it. Returns the way to end that, which has
+   * to come before `remove`.
+   */
+  watch(report: (problem: BasaltError) => void): () => Promise<void>
   /** Removes all of it. Instances must be gone. */
   remove(): Promise<void>
 }
@@ -45,6 +52,8 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
       table: plan.routerTable,
     },
     pool,
+    watch: (report) =>
+      watchNftTable({ table: plan.firewallTable, restore: () => applyFirewall(plan), report }),
     async remove() {
       await pool.close()
       await removeFirewall(plan)

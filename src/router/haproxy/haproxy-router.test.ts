@@ -1,7 +1,8 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent, createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -69,6 +70,16 @@ describe('a router of HAProxy', () => {
           server.closeAllConnections()
         }),
     )
+  }
+
+  /** A service whose sessions only its clients end, like a database. */
+  async function serveSessions(address: string, port: number): Promise<void> {
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.write('welcome')
+    })
+    await listening(server, port, address)
+    closers.push(() => new Promise((resolve) => server.close(resolve)))
   }
 
   async function instance(...args: Parameters<typeof startInstance>): Promise<TestInstance> {
@@ -527,6 +538,51 @@ describe('a router of HAProxy', () => {
     expect((await ask(at)).text).toBe('cache-1')
   })
 
+  it('hands over from a group that it does not know, as after a reboot', async () => {
+    const successor = group('cache-2', [tcpPort(cachePort)])
+    await serve('127.29.0.1', cachePort, 'cache-2')
+    await router.handOver(group('cache-1', []).id, successor, op)
+    await router.join(successor, instanceOf(successor), '127.29.0.1', op)
+    expect((await ask(`http://${await router.address(successor)}:${cachePort}/`)).text).toBe('cache-2')
+  })
+
+  it('cuts kept sessions of a group that was handed over, and lets its requests finish', async () => {
+    const [cache, web] = [group('cache-1', [tcpPort(cachePort)]), group('web-1', [httpPort(webPort)])]
+    await serveSessions('127.30.0.1', cachePort)
+    await instance('127.30.0.2', webPort, 'web')
+    await router.join(cache, instanceOf(cache), '127.30.0.1', op)
+    await router.join(web, instanceOf(web), '127.30.0.2', op)
+    const session = await openSession(await router.address(cache), cachePort)
+    const slow = ask(`http://${await router.address(web)}:${webPort}/slow`)
+    await sleep(100)
+    await router.handOver(cache.id, group('cache-2', cache.ports), op)
+    await router.handOver(web.id, group('web-2', web.ports), op)
+
+    const since = performance.now()
+    await Promise.all([
+      router.leave(cache.id, instanceOf(cache), 60_000, op),
+      router.leave(web.id, instanceOf(web), 60_000, op),
+    ])
+    expect(performance.now() - since).toBeLessThan(30_000)
+    expect(await slow).toEqual({ status: 200, text: 'web' })
+    await session.ended
+  }, 90_000)
+
+  it('waits no longer when the clock is set back', async () => {
+    const cache = group('cache-1', [tcpPort(cachePort)])
+    await serveSessions('127.31.0.1', cachePort)
+    let hour = 1
+    const other = home.router(() => Date.now() + hour * 3_600_000)
+    await other.join(cache, instanceOf(cache), '127.31.0.1', op)
+    const session = await openSession(await other.address(cache), cachePort)
+    const left = other.leave(cache.id, instanceOf(cache), 200, op)
+    await sleep(50)
+    hour = 0
+    await left
+    await session.ended
+    expect(await other.members(op)).toEqual(new Map())
+  }, 20_000)
+
   it('counts what failed, whoever was at fault', async () => {
     const web = group('web-1', [httpPort(webPort)])
     await serve('127.26.0.1', webPort, 'web')
@@ -593,6 +649,15 @@ describe('a router of HAProxy', () => {
 /** HAProxy counts a request when it has ended, which may be just after its answer has arrived. */
 const counted = (figures: () => Promise<unknown>, expected: object): Promise<void> =>
   expect.poll(figures, { timeout: 5000, interval: 10 }).toMatchObject(expected)
+
+/** A connection that is kept open until the other side ends it. */
+async function openSession(address: string, port: number): Promise<{ readonly ended: Promise<unknown> }> {
+  const socket = connect(port, address)
+  socket.on('error', () => {})
+  const ended = once(socket, 'close')
+  await once(socket, 'data')
+  return { ended }
+}
 
 const fetchWithin = async (within: readonly string[], url: string): Promise<string> => {
   const [file = 'ip', ...args] = within

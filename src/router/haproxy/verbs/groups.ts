@@ -52,12 +52,18 @@ export async function leave(
   drainMs: number,
   op: Op,
 ): Promise<void> {
-  const slots = context.state().groups[id]?.slots ?? []
-  if (context.state().groups[id]?.members[instance] === undefined) return
+  const leaving = context.state().groups[id]
+  if (leaving?.members[instance] === undefined) return
+  const { slots } = leaving
   await context.ask(async ({ socket }) => {
     for (const { slot } of slots) await drainServer(socket, slot, instance)
   })
-  await drained(context, id, instance, Math.min(context.now() + drainMs, op.deadline ?? Infinity), op)
+  const patienceMs = Math.min(drainMs, op.deadline === undefined ? drainMs : op.deadline - context.now())
+  const sessionMs = leaving.handedTo === null ? patienceMs : Math.min(patienceMs, handedOverSessionMs)
+  await Promise.all([
+    drained(context, slotsOf(slots, 'http'), instance, patienceMs, op),
+    drained(context, slotsOf(slots, 'tcp'), instance, sessionMs, op),
+  ])
 
   await context.exclusively(async () => {
     const group = context.state().groups[id]
@@ -69,21 +75,32 @@ export async function leave(
   })
 }
 
-/** Waits until an instance has nothing in flight, or until `until`. */
+/**
+ * How long tcp sessions of a group that was handed over are waited for. Nobody answers at its address meanwhile, and
+ * a client that keeps its session (of a database, say) ends it only when it is cut.
+ */
+const handedOverSessionMs = 250
+
+const slotsOf = (slots: readonly GroupSlot[], protocol: GroupSlot['protocol']): readonly SlotName[] =>
+  slots.filter((slot) => slot.protocol === protocol).map(({ slot }) => slot)
+
+/** Waits until an instance has nothing in flight in some slots, at most `patienceMs`. */
 async function drained(
   context: RouterContext,
-  id: GroupId,
+  slots: readonly SlotName[],
   instance: InstanceId,
-  until: number,
+  patienceMs: number,
   op: Op,
 ): Promise<void> {
-  const slots = context.state().groups[id]?.slots ?? []
+  if (slots.length === 0) return
+  // Not the clock of the wall: somebody may set that back.
+  const until = performance.now() + patienceMs
   let quiet = 0
   // Twice, as a request that chose the instance just before the drain may not be counted yet.
-  for (let pauseMs = 2; quiet < 2 && context.now() < until; pauseMs = Math.min(pauseMs * 1.5, 25)) {
-    await sleep(Math.min(pauseMs, until - context.now()), undefined, { signal: op.signal })
+  for (let pauseMs = 2; quiet < 2 && performance.now() < until; pauseMs = Math.min(pauseMs * 1.5, 25)) {
+    await sleep(Math.min(pauseMs, until - performance.now()), undefined, { signal: op.signal })
     const counts = await context.ask(({ socket }) =>
-      Promise.all(slots.map(({ slot }) => requestsInFlight(socket, slot, instance))),
+      Promise.all(slots.map((slot) => requestsInFlight(socket, slot, instance))),
     )
     if (counts.some((count) => count > 0)) quiet = 0
     else {
@@ -95,12 +112,9 @@ async function drained(
 
 export const handOver = (context: RouterContext, from: GroupId, to: RoutedGroup): Promise<void> =>
   context.exclusively(async () => {
-    if (context.state().groups[from] === undefined)
-      throw new BasaltError('router.failed', {
-        message: `the router does not know the group ${from}, so nothing can be handed over from it`,
-        details: { from, to: to.id },
-      })
     await known(context, to)
+    // Nobody can know the address of a group that was forgotten, by a reboot for example.
+    if (context.state().groups[from] === undefined) return
     await changeEdges(context, handedOver(context.state(), from, to.id))
   })
 

@@ -78,12 +78,12 @@ export function createHaproxyRouter(options: HaproxyRouterOptions): HaproxyRoute
 }
 
 async function createContext(options: HaproxyRouterOptions): Promise<RouterContext> {
-  const { folder } = options
+  const { folder, network, exec, random = Math.random, report = () => {} } = options
   await prepareFolder(folder)
   const settings = await hostSettings(options.slots)
   const stateFile = join(folder, 'router.json')
   const mutex = createMutex()
-  let state = await loadState(stateFile, await currentBootId())
+  let state = await loadState(stateFile, await currentBootId(), report)
 
   const record = async (next: RouterState) => {
     await saveState(stateFile, state, next)
@@ -91,9 +91,9 @@ async function createContext(options: HaproxyRouterOptions): Promise<RouterConte
   }
   const supervisor = new HaproxySupervisor({
     folder,
-    network: options.network,
-    exec: options.exec,
-    random: options.random ?? Math.random,
+    network,
+    exec,
+    random,
     settings,
     state: () => state,
     adopted: async ({ socket }) => {
@@ -103,7 +103,7 @@ async function createContext(options: HaproxyRouterOptions): Promise<RouterConte
       await replaceMap(socket, files.edges, edgeMap(state))
       await reconcileServers(socket, state)
     },
-    report: options.report ?? (() => {}),
+    report,
   })
   const ask: RouterContext['ask'] = async (question) => {
     try {
@@ -114,7 +114,7 @@ async function createContext(options: HaproxyRouterOptions): Promise<RouterConte
     }
   }
   return {
-    network: options.network,
+    network,
     now: options.now,
     supervisor,
     state: () => state,

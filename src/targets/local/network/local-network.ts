@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { z } from 'zod'
 import type { BasaltError } from '../../../errors.ts'
 import type { RouterNetwork } from '../../../router/router-network.ts'
@@ -7,6 +6,7 @@ import { watchNftTable } from '../../../util/watch-nft-table.ts'
 import { applyFirewall, removeFirewall } from './firewall.ts'
 import { withHostLock } from './host-lock.ts'
 import { ipBatchForced, ipQuery } from './ip-batch.ts'
+import { interfacesToKeepApart, turnForwardingOffAgain, turnForwardingOn } from './ip-forwarding.ts'
 import { createNamespacePool, type NamespacePool } from './namespace-pool.ts'
 import { chooseOctet, homeKey, type Ipv4Range, type NetworkPlan, planOf } from './network-plan.ts'
 
@@ -39,9 +39,13 @@ const routesSchema = z.array(z.object({ dst: z.string() }))
  * as alias, so that two homes never take each other's. Rejects with `network.setup-failed`.
  */
 export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
-  const plan = await withHostLock(async () => (await findPlan(home)) ?? (await makeBridge(home)))
-  await applyFirewall(plan)
-  await writeFile('/proc/sys/net/ipv4/ip_forward', '1')
+  const { plan, apart } = await withHostLock(async () => {
+    const found = (await findPlan(home)) ?? (await makeBridge(home))
+    const interfaces = await interfacesToKeepApart()
+    await applyFirewall(found, interfaces)
+    await turnForwardingOn()
+    return { plan: found, apart: interfaces }
+  })
   const pool = createNamespacePool(plan)
   return {
     plan,
@@ -53,11 +57,15 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
     },
     pool,
     watch: (report) =>
-      watchNftTable({ table: plan.firewallTable, restore: () => applyFirewall(plan), report }),
+      watchNftTable({ table: plan.firewallTable, restore: () => applyFirewall(plan, apart), report }),
     async remove() {
       await pool.close()
-      await removeFirewall(plan)
-      await ipBatchForced([`link del ${plan.bridge}`])
+      await withHostLock(async () => {
+        await ipBatchForced([`link del ${plan.bridge}`])
+        if (!(await bridges()).some(({ ifname }) => ifname.startsWith('basalt-')))
+          await turnForwardingOffAgain()
+        await removeFirewall(plan)
+      })
     },
   }
 }

@@ -617,7 +617,13 @@ describe('a router of HAProxy', () => {
 
   it('is full when all slots are in use, and says so', async () => {
     const ports = Array.from({ length: 33 }, (_, index) => tcpPort(1000 + index))
-    await expect(router.address(group('wide-1', ports))).rejects.toMatchObject({ code: 'router.full' })
+    // Asked at the same time, others are none the worse for it.
+    const narrow = [group('web-1', [httpPort(webPort)]), group('cache-1', [tcpPort(cachePort)])]
+    const [wide, ...addresses] = await Promise.allSettled(
+      [group('wide-1', ports), ...narrow].map((each) => router.address(each)),
+    )
+    expect(wide).toMatchObject({ status: 'rejected', reason: { code: 'router.full' } })
+    expect(addresses.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
   })
 
   it('refuses a folder whose path is too long for a socket', async () => {

@@ -76,6 +76,10 @@ export const errorCatalogue = {
     kind: 'environment',
     summary: 'a network namespace, bridge or rule could not be made',
   },
+  'network.rules-lost': {
+    kind: 'environment',
+    summary: 'another program removed firewall rules of Basalt, which were set again',
+  },
   'volume.in-use': { kind: 'environment', summary: 'a volume is still written by another instance' },
 
   'router.failed': { kind: 'environment', summary: 'HAProxy refused a command or is not running' },

@@ -24,12 +24,16 @@ export interface Router {
   /** Lets an instance receive traffic of its group. Idempotent. */
   join(group: RoutedGroup, instance: InstanceId, address: string, op: Op): Promise<void>
 
-  /** No new requests for it; resolves when none is in flight or `drainMs` is over, then forgets it. Idempotent. */
+  /**
+   * No new requests for it; resolves when none is in flight or `drainMs` is over, then forgets it. Open tcp sessions
+   * of a group that was handed over are cut after a moment: its clients wait for the successor. Idempotent.
+   */
   leave(group: GroupId, instance: InstanceId, drainMs: number, op: Op): Promise<void>
 
   /**
    * Everything said under `from`'s address goes to `to` from now on. Outlives `forget(from)`: the address stays
    * taken until `to` is forgotten; ends when an instance joins `from` again. `to` may have no instances yet.
+   * A `from` that is not known has no address to hand over: success.
    */
   handOver(from: GroupId, to: RoutedGroup, op: Op): Promise<void>
 

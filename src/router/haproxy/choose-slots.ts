@@ -37,7 +37,8 @@ export function chooseSlots(
     }
     throw new BasaltError('router.full', {
       message: `all ${counts[need.protocol]} ${need.protocol} slots of the router are in use`,
-      remedy: 'End environments that are no longer needed, or remove warm generations: `basalt prune`.',
+      remedy:
+        'End environments that are no longer needed: `basalt down -e <environment>`. Generations that are kept warm give theirs back after the time `warm` in basalt.yaml.',
       details: { protocol: need.protocol, slots: counts[need.protocol] },
     })
   })

@@ -42,7 +42,7 @@ export async function readProcess(folder: string): Promise<HaproxyProcess | null
   try {
     return processSchema.parse(JSON.parse(text))
   } catch {
-    // Without it the process cannot be adopted; what it holds is found as a taken port.
+    // Without it the process cannot be adopted, and is ended as a stray.
     return null
   }
 }
@@ -74,7 +74,7 @@ export async function startHaproxy(folder: string, start: HaproxyStart, exec: Ex
 }
 
 /** Ends it at once, with all its connections. */
-export async function stopHaproxy({ identity }: HaproxyProcess): Promise<void> {
+export async function stopHaproxy(identity: ProcessIdentity): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (!(await isRunning(identity))) return
     try {

@@ -1,11 +1,15 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent, createServer as createHttpServer } from 'node:http'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { EnvironmentId } from '../../core/ids.ts'
 import { exec } from '../../util/exec.ts'
+import { identifyProcess } from '../../util/process-identity.ts'
 import type { HaproxyRouter } from './haproxy-router.ts'
 import { createHaproxyRouter } from './haproxy-router.ts'
 import { ask, startLoad } from './testing/http-client.ts'
@@ -66,6 +70,16 @@ describe('a router of HAProxy', () => {
           server.closeAllConnections()
         }),
     )
+  }
+
+  /** A service whose sessions only its clients end, like a database. */
+  async function serveSessions(address: string, port: number): Promise<void> {
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.write('welcome')
+    })
+    await listening(server, port, address)
+    closers.push(() => new Promise((resolve) => server.close(resolve)))
   }
 
   async function instance(...args: Parameters<typeof startInstance>): Promise<TestInstance> {
@@ -421,6 +435,27 @@ describe('a router of HAProxy', () => {
     expect((await ask(url())).text).toBe('web')
   })
 
+  it('ends a HAProxy that nobody recorded, because its server was killed as it started', async () => {
+    const killed = fileURLToPath(new URL('testing/killed-server.ts', import.meta.url))
+    const server = await exec(process.execPath, [
+      '--disable-warning=ExperimentalWarning',
+      killed,
+      home.folder,
+      JSON.stringify(home.network.router),
+      String(entryPort),
+    ])
+    expect(server).toMatchObject({ exitCode: 137, stderr: '' })
+    const stray = Number(await readFile(join(home.folder, 'haproxy.pid'), 'utf8'))
+    expect(await identifyProcess(stray)).not.toBeNull()
+    expect(existsSync(join(home.folder, 'haproxy.json'))).toBe(false)
+
+    await router.open([{ port: entryPort, protocol: 'http' }], op)
+    expect(await identifyProcess(stray)).toBeNull()
+    expect(await boundPorts(home.folder)).toEqual([entryPort])
+    expect(home.reports).toEqual([])
+    expect((await ask(url())).status).toBe(404)
+  })
+
   it('stands beside the router of another home and leaves its ports alone', async () => {
     const other = await createTestHome()
     closers.push(() => other.remove())
@@ -463,6 +498,18 @@ describe('a router of HAProxy', () => {
     expect((await ask(`http://${webAt}:1/`)).status).toBe(503)
   })
 
+  it('redirects again after another program removed the rules, and says so', async () => {
+    const web = group('web-1', [httpPort(webPort)])
+    await serve('127.28.0.1', webPort, 'web')
+    await router.join(web, instanceOf(web), '127.28.0.1', op)
+    const edge = `http://${await router.address(web)}:${webPort}/`
+    expect((await ask(edge)).text).toBe('web')
+    await exec('nft', ['delete', 'table', 'inet', home.network.router.table])
+    expect((await ask(edge)).status).toBe(0)
+    await expect.poll(async () => (await ask(edge)).text, { timeout: 30_000, interval: 100 }).toBe('web')
+    await expect.poll(() => home.reports.map(({ code }) => code)).toEqual(['network.rules-lost'])
+  }, 60_000)
+
   it('lets a successor answer at an address that was handed over', async () => {
     const ports = [tcpPort(cachePort)]
     const [old, successor, third] = [
@@ -490,6 +537,51 @@ describe('a router of HAProxy', () => {
     await router.join(old, instanceOf(old, 1), '127.25.0.1', op)
     expect((await ask(at)).text).toBe('cache-1')
   })
+
+  it('hands over from a group that it does not know, as after a reboot', async () => {
+    const successor = group('cache-2', [tcpPort(cachePort)])
+    await serve('127.29.0.1', cachePort, 'cache-2')
+    await router.handOver(group('cache-1', []).id, successor, op)
+    await router.join(successor, instanceOf(successor), '127.29.0.1', op)
+    expect((await ask(`http://${await router.address(successor)}:${cachePort}/`)).text).toBe('cache-2')
+  })
+
+  it('cuts kept sessions of a group that was handed over, and lets its requests finish', async () => {
+    const [cache, web] = [group('cache-1', [tcpPort(cachePort)]), group('web-1', [httpPort(webPort)])]
+    await serveSessions('127.30.0.1', cachePort)
+    await instance('127.30.0.2', webPort, 'web')
+    await router.join(cache, instanceOf(cache), '127.30.0.1', op)
+    await router.join(web, instanceOf(web), '127.30.0.2', op)
+    const session = await openSession(await router.address(cache), cachePort)
+    const slow = ask(`http://${await router.address(web)}:${webPort}/slow`)
+    await sleep(100)
+    await router.handOver(cache.id, group('cache-2', cache.ports), op)
+    await router.handOver(web.id, group('web-2', web.ports), op)
+
+    const since = performance.now()
+    await Promise.all([
+      router.leave(cache.id, instanceOf(cache), 60_000, op),
+      router.leave(web.id, instanceOf(web), 60_000, op),
+    ])
+    expect(performance.now() - since).toBeLessThan(30_000)
+    expect(await slow).toEqual({ status: 200, text: 'web' })
+    await session.ended
+  }, 90_000)
+
+  it('waits no longer when the clock is set back', async () => {
+    const cache = group('cache-1', [tcpPort(cachePort)])
+    await serveSessions('127.31.0.1', cachePort)
+    let hour = 1
+    const other = home.router(() => Date.now() + hour * 3_600_000)
+    await other.join(cache, instanceOf(cache), '127.31.0.1', op)
+    const session = await openSession(await other.address(cache), cachePort)
+    const left = other.leave(cache.id, instanceOf(cache), 200, op)
+    await sleep(50)
+    hour = 0
+    await left
+    await session.ended
+    expect(await other.members(op)).toEqual(new Map())
+  }, 20_000)
 
   it('counts what failed, whoever was at fault', async () => {
     const web = group('web-1', [httpPort(webPort)])
@@ -525,7 +617,13 @@ describe('a router of HAProxy', () => {
 
   it('is full when all slots are in use, and says so', async () => {
     const ports = Array.from({ length: 33 }, (_, index) => tcpPort(1000 + index))
-    await expect(router.address(group('wide-1', ports))).rejects.toMatchObject({ code: 'router.full' })
+    // Asked at the same time, others are none the worse for it.
+    const narrow = [group('web-1', [httpPort(webPort)]), group('cache-1', [tcpPort(cachePort)])]
+    const [wide, ...addresses] = await Promise.allSettled(
+      [group('wide-1', ports), ...narrow].map((each) => router.address(each)),
+    )
+    expect(wide).toMatchObject({ status: 'rejected', reason: { code: 'router.full' } })
+    expect(addresses.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
   })
 
   it('refuses a folder whose path is too long for a socket', async () => {
@@ -557,6 +655,15 @@ describe('a router of HAProxy', () => {
 /** HAProxy counts a request when it has ended, which may be just after its answer has arrived. */
 const counted = (figures: () => Promise<unknown>, expected: object): Promise<void> =>
   expect.poll(figures, { timeout: 5000, interval: 10 }).toMatchObject(expected)
+
+/** A connection that is kept open until the other side ends it. */
+async function openSession(address: string, port: number): Promise<{ readonly ended: Promise<unknown> }> {
+  const socket = connect(port, address)
+  socket.on('error', () => {})
+  const ended = once(socket, 'close')
+  await once(socket, 'data')
+  return { ended }
+}
 
 const fetchWithin = async (within: readonly string[], url: string): Promise<string> => {
   const [file = 'ip', ...args] = within

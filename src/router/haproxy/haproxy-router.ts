@@ -18,7 +18,7 @@ import type { RouterState } from './router-state.ts'
 import type { SlotCounts } from './slot-name.ts'
 import { reconcileServers } from './slot-servers.ts'
 import { loadState, saveState } from './state-file.ts'
-import { address, forget, handOver, join as joinGroup, leave } from './verbs/groups.ts'
+import { createGroupVerbs, type GroupVerbs } from './verbs/groups.ts'
 import { open } from './verbs/open.ts'
 import { members, routes, switchRoutes } from './verbs/routes.ts'
 import { traffic } from './verbs/traffic.ts'
@@ -48,21 +48,24 @@ export interface HaproxyRouter extends Router {
  * and servers in slots that were declared beforehand. docs/router.md has the whole picture.
  */
 export function createHaproxyRouter(options: HaproxyRouterOptions): HaproxyRouter {
-  let context: Promise<RouterContext> | undefined
-  const ready = (): Promise<RouterContext> => {
-    context ??= createContext(options).catch((error: unknown) => {
-      context = undefined
-      throw error
-    })
+  let context: Promise<RouterContext & { readonly groups: GroupVerbs }> | undefined
+  const ready = () => {
+    context ??= createContext(options)
+      .then((made) => ({ ...made, groups: createGroupVerbs(made) }))
+      .catch((error: unknown) => {
+        context = undefined
+        throw error
+      })
     return context
   }
+  const groups = async (): Promise<GroupVerbs> => (await ready()).groups
   return {
     open: async (entryPorts) => open(await ready(), entryPorts),
-    address: async (group) => address(await ready(), group),
-    join: async (group, instance, at) => joinGroup(await ready(), group, instance, at),
-    leave: async (group, instance, drainMs, op) => leave(await ready(), group, instance, drainMs, op),
-    handOver: async (from, to) => handOver(await ready(), from, to),
-    forget: async (group) => forget(await ready(), group),
+    address: async (group) => (await groups()).address(group),
+    join: async (group, instance, at, op) => (await groups()).join(group, instance, at, op),
+    leave: async (group, instance, drainMs, op) => (await groups()).leave(group, instance, drainMs, op),
+    handOver: async (from, to, op) => (await groups()).handOver(from, to, op),
+    forget: async (group, op) => (await groups()).forget(group, op),
     switch: async (table) => switchRoutes(await ready(), table),
     routes: async (environment) => routes(await ready(), environment),
     members: async () => members(await ready()),
@@ -78,12 +81,12 @@ export function createHaproxyRouter(options: HaproxyRouterOptions): HaproxyRoute
 }
 
 async function createContext(options: HaproxyRouterOptions): Promise<RouterContext> {
-  const { folder } = options
+  const { folder, network, exec, random = Math.random, report = () => {} } = options
   await prepareFolder(folder)
   const settings = await hostSettings(options.slots)
   const stateFile = join(folder, 'router.json')
   const mutex = createMutex()
-  let state = await loadState(stateFile, await currentBootId())
+  let state = await loadState(stateFile, await currentBootId(), report)
 
   const record = async (next: RouterState) => {
     await saveState(stateFile, state, next)
@@ -91,9 +94,9 @@ async function createContext(options: HaproxyRouterOptions): Promise<RouterConte
   }
   const supervisor = new HaproxySupervisor({
     folder,
-    network: options.network,
-    exec: options.exec,
-    random: options.random ?? Math.random,
+    network,
+    exec,
+    random,
     settings,
     state: () => state,
     adopted: async ({ socket }) => {
@@ -103,7 +106,7 @@ async function createContext(options: HaproxyRouterOptions): Promise<RouterConte
       await replaceMap(socket, files.edges, edgeMap(state))
       await reconcileServers(socket, state)
     },
-    report: options.report ?? (() => {}),
+    report,
   })
   const ask: RouterContext['ask'] = async (question) => {
     try {
@@ -114,7 +117,7 @@ async function createContext(options: HaproxyRouterOptions): Promise<RouterConte
     }
   }
   return {
-    network: options.network,
+    network,
     now: options.now,
     supervisor,
     state: () => state,

@@ -2,7 +2,10 @@ import { connect, type Socket } from 'node:net'
 import { BasaltError } from '../../errors.ts'
 import type { MapLine } from './route-map.ts'
 
-/** A conversation with HAProxy over its runtime socket (management guide, 9.3): one command at a time. */
+/**
+ * A conversation with HAProxy over its runtime socket (management guide, 9.3). Commands are carried out one after the
+ * other; the next ones are sent before the answers to earlier ones are there.
+ */
 export interface HaproxySocket {
   /** The answer without its closing blank lines. Rejects with `router.failed`, `isLost` true, if none comes. */
   ask(command: string): Promise<string>
@@ -33,29 +36,33 @@ export async function connectHaproxy(path: string): Promise<HaproxySocket> {
 }
 
 function converse(socket: Socket): HaproxySocket {
-  const waiting: Question[] = []
-  let current: Question | undefined
+  const unanswered: Question[] = []
   let received = ''
   let timer: NodeJS.Timeout | undefined
 
-  const next = () => {
+  /** For the answer to the oldest question. */
+  const setTimer = () => {
     clearTimeout(timer)
-    received = ''
-    current = waiting.shift()
-    if (current === undefined) return
+    if (unanswered.length === 0) return
     timer = setTimeout(
       () => socket.destroy(new Error(`no answer within ${answerTimeoutMs} ms`)),
       answerTimeoutMs,
     )
-    socket.write(`${current.command}\n`)
   }
   socket.setEncoding('utf8')
   socket.on('data', (chunk: string) => {
+    // A prompt may have come in two pieces. No line of an answer begins like one.
+    let searchedFrom = Math.max(0, received.length - promptEnd.length)
     received += chunk
-    if (!received.endsWith(promptEnd)) return
-    const answer = received.slice(0, -promptEnd.length).replace(/^(?:\+ )+/, '')
-    current?.resolve(answer.replace(/\n+$/, ''))
-    next()
+    for (;;) {
+      const end = received.indexOf(promptEnd, searchedFrom)
+      if (end === -1) return
+      const answer = received.slice(0, end).replace(/^(?:\+ )+/, '')
+      received = received.slice(end + promptEnd.length)
+      searchedFrom = 0
+      unanswered.shift()?.resolve(answer.replace(/\n+$/, ''))
+      setTimer()
+    }
   })
   let cause: Error | undefined
   socket.on('error', (error) => {
@@ -64,11 +71,8 @@ function converse(socket: Socket): HaproxySocket {
   const closed = new Promise<void>((resolve) => {
     socket.on('close', () => {
       clearTimeout(timer)
-      const unanswered = current === undefined ? waiting : [current, ...waiting]
-      for (const { command, reject } of unanswered)
+      for (const { command, reject } of unanswered.splice(0))
         reject(lost(`HAProxy went away at \`${firstLine(command)}\``, cause))
-      waiting.length = 0
-      current = undefined
       resolve()
     })
   })
@@ -79,8 +83,9 @@ function converse(socket: Socket): HaproxySocket {
     ask: (command) =>
       new Promise((resolve, reject) => {
         if (socket.destroyed) return reject(lost('HAProxy is gone', cause))
-        waiting.push({ command, resolve, reject })
-        if (current === undefined) next()
+        unanswered.push({ command, resolve, reject })
+        if (unanswered.length === 1) setTimer()
+        socket.write(`${command}\n`)
       }),
   }
 }

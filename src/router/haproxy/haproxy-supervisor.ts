@@ -4,6 +4,7 @@ import { BasaltError } from '../../errors.ts'
 import { execOrThrow } from '../../util/exec.ts'
 import { createMutex } from '../../util/mutex.ts'
 import { isRunning } from '../../util/process-identity.ts'
+import { watchNftTable } from '../../util/watch-nft-table.ts'
 import type { EntryPort } from '../router.ts'
 import type { RouterNetwork } from '../router-network.ts'
 import { freeListeners } from './free-listeners.ts'
@@ -13,6 +14,7 @@ import { connectHaproxy, type HaproxySocket, isLost } from './haproxy-socket.ts'
 import { type HeldPort, holdPort } from './held-port.ts'
 import { removeRules, renderRules } from './nft-rules.ts'
 import type { RouterState } from './router-state.ts'
+import { endStrays } from './stray-haproxy.ts'
 
 export interface Running {
   readonly process: HaproxyProcess
@@ -45,6 +47,9 @@ export class HaproxySupervisor {
   #running: Running | null = null
   /** What was set last, by this server; null where it is not known what is in force. */
   #rules: string | null = null
+  /** Rules are made and set by one at a time, so that the last ones in force are the newest. */
+  readonly #rulesMutex = createMutex()
+  #endWatch: (() => Promise<void>) | undefined
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -69,7 +74,7 @@ export class HaproxySupervisor {
       if (found !== null) {
         this.#running = null
         found.socket.close()
-        await stopHaproxy(found.process)
+        await stopHaproxy(found.process.identity)
       }
       return await this.#start()
     })
@@ -89,16 +94,17 @@ export class HaproxySupervisor {
   close(): void {
     this.#closing.abort()
     this.#running?.socket.close()
+    void this.#endWatch?.()
     void this.#release()
   }
 
   /** Ends HAProxy and removes the redirections. */
   async shutdown(): Promise<void> {
     this.close()
+    await this.#endWatch?.()
     await this.#mutex.run(async () => {
       this.close()
-      const process = await readProcess(this.#options.folder)
-      if (process !== null) await stopHaproxy(process)
+      await endStrays(this.#options.folder)
       await this.#nft(
         'the redirections to the router could not be removed',
         removeRules(this.#options.network),
@@ -110,7 +116,10 @@ export class HaproxySupervisor {
     if (this.#running !== null) return this.#running
     const { folder, adopted, state, report } = this.#options
     const process = await readProcess(folder)
-    if (process === null || !(await isRunning(process.identity))) return null
+    if (process === null || !(await isRunning(process.identity))) {
+      await endStrays(folder)
+      return null
+    }
     try {
       return await this.#connect(process, async (found) => {
         await adopted(found)
@@ -120,7 +129,7 @@ export class HaproxySupervisor {
     } catch (error) {
       if (!isLost(error)) throw error
       // It runs, yet does not answer: of no use to anybody.
-      await stopHaproxy(process)
+      await stopHaproxy(process.identity)
       return null
     }
   }
@@ -161,6 +170,7 @@ export class HaproxySupervisor {
       throw error
     }
     this.#running = found
+    if (!this.#closing.signal.aborted) this.#endWatch ??= this.#watchRules()
     void found.socket.closed.then(async () => {
       if (this.#running !== found) return
       this.#running = null
@@ -204,13 +214,27 @@ export class HaproxySupervisor {
   }
 
   /** Every switch asks for it, and must not wait for `nft` where nothing changes. */
-  async #rule(process: HaproxyProcess): Promise<void> {
-    const { network, state } = this.#options
-    const rules = renderRules(network, process.listeners, latePorts(state(), process))
-    if (rules === this.#rules) return
-    this.#rules = null
-    await this.#nft('the redirections to the router could not be set', rules)
-    this.#rules = rules
+  #rule(process: HaproxyProcess): Promise<void> {
+    return this.#rulesMutex.run(async () => {
+      const { network, state } = this.#options
+      const rules = renderRules(network, process.listeners, latePorts(state(), process))
+      if (rules === this.#rules) return
+      this.#rules = null
+      await this.#nft('the redirections to the router could not be set', rules)
+      this.#rules = rules
+    })
+  }
+
+  #watchRules(): () => Promise<void> {
+    const { network, report } = this.#options
+    return watchNftTable({
+      table: network.table,
+      restore: () => {
+        this.#rules = null
+        return this.applyRules()
+      },
+      report,
+    })
   }
 
   #nft(purpose: string, input: string): Promise<unknown> {

@@ -22,13 +22,15 @@ export async function addServer(
   address: string,
 ): Promise<void> {
   const server = `${slot}/${instance}`
-  const added = await tell(
-    socket,
-    `add server ${server} ${address}:${port} ${serverArguments}`,
-    /^New server registered\.$|^Already exists/,
-  )
-  if (added.startsWith('New')) await tell(socket, `enable health ${server}`)
-  await tell(socket, `set server ${server} state ready`)
+  await Promise.all([
+    tell(
+      socket,
+      `add server ${server} ${address}:${port} ${serverArguments}`,
+      /^New server registered\.$|^Already exists/,
+    ),
+    tell(socket, `enable health ${server}`),
+    tell(socket, `set server ${server} state ready`),
+  ])
 }
 
 /** No new requests for it; those in flight go on. */
@@ -57,19 +59,19 @@ export async function removeServer(
   instance: InstanceId,
 ): Promise<void> {
   const server = `${slot}/${instance}`
-  const answer = await tell(socket, `set server ${server} state maint`, /^$|^No such server\.$/)
-  if (answer !== '') return
   for (let attempt = 1; attempt <= removalTries; attempt++) {
-    if ((await requestsInFlight(socket, slot, instance)) > 0)
-      await tell(socket, `shutdown sessions server ${server}`)
+    const [answer, count] = await Promise.all([
+      tell(socket, `set server ${server} state maint`, /^$|^No such server\.$/),
+      requestsInFlight(socket, slot, instance),
+    ])
+    if (answer !== '') return
+    if (count > 0) await tell(socket, `shutdown sessions server ${server}`)
     // A server with idle connections cannot be removed, and HAProxy closes those of a server in maintenance only
     // bit by bit; it closes all of them at once when the server's address changes.
-    await socket.ask(`set server ${server} addr 127.0.0.1 port ${attempt}`)
-    const deleted = await tell(
-      socket,
-      `del server ${server}`,
-      /^Server deleted\.$|^No such server\.$|still has connections/,
-    )
+    const [, deleted] = await Promise.all([
+      socket.ask(`set server ${server} addr 127.0.0.1 port ${attempt}`),
+      tell(socket, `del server ${server}`, /^Server deleted\.$|^No such server\.$|still has connections/),
+    ])
     if (!deleted.includes('still has')) return
     await sleep(Math.min(attempt * 2, 25))
   }
@@ -94,14 +96,17 @@ export async function listServers(socket: HaproxySocket): Promise<readonly SlotS
 /** Makes HAProxy have the servers that the state names. Those that it has already are left as they are. */
 export async function reconcileServers(socket: HaproxySocket, state: RouterState): Promise<void> {
   const present = new Set((await listServers(socket)).map(({ slot, instance }) => `${slot}/${instance}`))
+  const changes: Promise<void>[] = []
   for (const [, group] of groupEntries(state))
     for (const [instance, address] of memberEntries(group))
       for (const slot of group.slots)
-        if (!present.delete(`${slot.slot}/${instance}`)) await addServer(socket, slot, instance, address)
+        if (!present.delete(`${slot.slot}/${instance}`))
+          changes.push(addServer(socket, slot, instance, address))
   for (const surplus of present) {
     const [slot, instance] = surplus.split('/') as [SlotName, InstanceId]
-    await removeServer(socket, slot, instance)
+    changes.push(removeServer(socket, slot, instance))
   }
+  await Promise.all(changes)
 }
 
 /** Instances with at least one port in traffic, by group. */

@@ -21,17 +21,42 @@ export async function saveState(path: string, before: RouterState, state: Router
   }
 }
 
-/** The state as it was recorded, less what did not outlive the machine; the empty one where none was. */
-export async function loadState(path: string, bootId: string): Promise<RouterState> {
+/**
+ * The state as it was recorded, less what did not outlive the machine; the empty one where none was. A record that
+ * ended with the machine, cut short as it was not synced, is lost and reported. Rejects with `router.failed` when one
+ * of this boot is damaged: HAProxy may still route by it.
+ */
+export async function loadState(
+  path: string,
+  bootId: string,
+  report: (error: BasaltError) => void,
+): Promise<RouterState> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     const { code, message } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT') return null
     throw new BasaltError('host.home-invalid', { message: `${path} cannot be read: ${message}`, cause })
   })
   if (text === null) return { ...emptyState, bootId }
-  const state = parseState(text, path)
-  return state.bootId === bootId ? state : afterReboot(state, bootId)
+  try {
+    const state = parseState(text, path)
+    return state.bootId === bootId ? state : afterReboot(state, bootId)
+  } catch (cause) {
+    if (bootIdOf(text) === bootId) throw cause
+    report(recordLost(path, cause))
+    return { ...emptyState, bootId }
+  }
 }
+
+/** Of a text that may be no JSON. */
+const bootIdOf = (text: string): string | undefined => /"bootId":\s*"([^"]*)"/.exec(text)?.[1]
+
+const recordLost = (path: string, cause: unknown): BasaltError =>
+  new BasaltError('router.failed', {
+    message: `the router's record ${path} of before the machine's start is damaged; all routes are made anew`,
+    remedy: 'The server does that by itself; `basalt status` shows what is served.',
+    details: { path },
+    cause,
+  })
 
 /** No instance is alive. Groups that are routed to keep their slots, and with them the routes; others come again. */
 export function afterReboot(state: RouterState, bootId: string): RouterState {

@@ -62,7 +62,7 @@ export function createLocalTarget(options: LocalTargetOptions): LocalTarget {
   const close = async (): Promise<void> => {
     for (const { health } of context.instances.values()) health?.stop()
     const endWatch = await ready
-    endWatch()
+    await endWatch()
     for (const { health } of context.instances.values()) health?.stop()
   }
 
@@ -143,10 +143,15 @@ function trafficVerbs(
 }
 
 /** Resolves, once everything is adopted, with the way to end watching it. */
-async function open(context: LocalContext): Promise<() => void> {
+async function open(context: LocalContext): Promise<() => Promise<void>> {
   await adoptInstances(context)
   await removeStrayEvents(context)
-  return watchInstances(context)
+  const endInstanceWatch = await watchInstances(context)
+  const endNetworkWatch = context.network.watch(context.report)
+  return async () => {
+    endInstanceWatch()
+    await endNetworkWatch()
+  }
 }
 
 /** What no instance needs any more. */

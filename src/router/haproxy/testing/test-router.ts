@@ -21,7 +21,7 @@ export interface TestHome {
   readonly network: TestNetwork
   readonly reports: readonly BasaltError[]
   /** A router as a new server would make it. */
-  router(): HaproxyRouter
+  router(now?: () => number): HaproxyRouter
   remove(): Promise<void>
 }
 
@@ -30,12 +30,12 @@ export async function createTestHome(): Promise<TestHome> {
   const network = await createTestNetwork()
   const routers: HaproxyRouter[] = []
   const reports: BasaltError[] = []
-  const router = () => {
+  const router = (now: () => number = Date.now) => {
     const made = createHaproxyRouter({
       folder,
       network: network.router,
       exec,
-      now: Date.now,
+      now,
       slots: { http: 64, tcp: 32 },
       report: (error) => reports.push(error),
     })

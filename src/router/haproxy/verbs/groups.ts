@@ -1,186 +1,86 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { GroupId, InstanceId } from '../../../core/ids.ts'
-import type { Op } from '../../../core/op.ts'
-import { BasaltError } from '../../../errors.ts'
-import { identityText } from '../../../util/process-identity.ts'
-import type { RoutedGroup } from '../../router.ts'
-import { chooseSlots, edgeKind } from '../choose-slots.ts'
+import type { RoutedGroup, Router } from '../../router.ts'
+import { createBatch } from '../batch.ts'
 import { edgeMap } from '../edge-map.ts'
-import { forgotten, handedOver } from '../group-changes.ts'
-import { files, latencyTable } from '../haproxy-config.ts'
-import { type HaproxySocket, replaceMap, tell } from '../haproxy-socket.ts'
-import { parseLatencyTable } from '../latency-table.ts'
+import { handedOver } from '../group-changes.ts'
+import { files } from '../haproxy-config.ts'
+import { replaceMap } from '../haproxy-socket.ts'
 import type { RouterContext } from '../router-context.ts'
-import {
-  type GroupRecord,
-  type GroupSlot,
-  groupEntries,
-  memberEntries,
-  type RouterState,
-  withGroup,
-} from '../router-state.ts'
-import { addressRanges, chooseAddress } from '../service-address.ts'
-import { plus } from '../slot-counters.ts'
-import type { SlotName } from '../slot-name.ts'
-import { addServer, drainServer, removeServer, requestsInFlight } from '../slot-servers.ts'
-import { entryCounters } from '../traffic-figures.ts'
-import { countedBy, slotCountersOf } from './traffic.ts'
+import { type GroupSlot, withGroup } from '../router-state.ts'
+import { addServer } from '../slot-servers.ts'
+import { forgetGroups } from './forget.ts'
+import { changeEdges, knowGroups } from './known-groups.ts'
+import { drain, type Member, removeMembers } from './leave.ts'
 
-export const address = (context: RouterContext, group: RoutedGroup): Promise<string> =>
-  context.exclusively(async () => (await known(context, group)).address)
+export type GroupVerbs = Pick<Router, 'address' | 'join' | 'leave' | 'handOver' | 'forget'>
 
-export const join = (
-  context: RouterContext,
-  group: RoutedGroup,
-  instance: InstanceId,
-  at: string,
-): Promise<void> =>
-  context.exclusively(async () => {
-    const record = await known(context, group)
+/** A deployment asks for many groups at the same time: what comes together is done together. */
+export function createGroupVerbs(context: RouterContext): GroupVerbs {
+  const address = createBatch(context, async (groups: readonly RoutedGroup[]) => {
+    await knowGroups(context, groups)
+    return groups.map(({ id }) => context.state().groups[id]?.address ?? '')
+  })
+  const join = createBatch(context, async (joining: readonly Joining[]) => {
+    await joinGroups(context, joining)
+    return joining
+  })
+  const remove = createBatch(context, async (leaving: readonly Member[]) => {
+    await removeMembers(context, leaving)
+    return leaving
+  })
+  const forget = createBatch(context, async (ids: readonly GroupId[]) => {
+    await forgetGroups(context, ids)
+    return ids
+  })
+  return {
+    address,
+    async join(group, instance, at) {
+      await join({ group, instance, at })
+    },
+    async leave(id, instance, drainMs, op) {
+      if (context.state().groups[id]?.members[instance] === undefined) return
+      await drain(context, { id, instance }, drainMs, op)
+      await remove({ id, instance })
+    },
+    handOver: (from, to) => context.exclusively(() => handOver(context, from, to)),
+    async forget(id) {
+      await forget(id)
+    },
+  }
+}
+
+interface Joining {
+  readonly group: RoutedGroup
+  readonly instance: InstanceId
+  /** IPv4 address. */
+  readonly at: string
+}
+
+async function joinGroups(context: RouterContext, joining: readonly Joining[]): Promise<void> {
+  await knowGroups(
+    context,
+    joining.map(({ group }) => group),
+  )
+  let next = context.state()
+  const servers: { slot: GroupSlot; instance: InstanceId; at: string }[] = []
+  let edgesChange = false
+  for (const { group, instance, at } of joining) {
+    const record = next.groups[group.id]
+    if (record === undefined) continue
+    edgesChange ||= record.handedTo !== null
+    servers.push(...record.slots.map((slot) => ({ slot, instance, at })))
     const members = { ...record.members, [instance]: at }
-    const next = withGroup(context.state(), group.id, { ...record, members, handedTo: null })
-    await context.change(next, async (socket) => {
-      for (const slot of record.slots) await addServer(socket, slot, instance, at)
-      if (record.handedTo !== null) await replaceMap(socket, files.edges, edgeMap(next))
-    })
-  })
-
-export async function leave(
-  context: RouterContext,
-  id: GroupId,
-  instance: InstanceId,
-  drainMs: number,
-  op: Op,
-): Promise<void> {
-  const slots = context.state().groups[id]?.slots ?? []
-  if (context.state().groups[id]?.members[instance] === undefined) return
-  await context.ask(async ({ socket }) => {
-    for (const { slot } of slots) await drainServer(socket, slot, instance)
-  })
-  await drained(context, id, instance, Math.min(context.now() + drainMs, op.deadline ?? Infinity), op)
-
-  await context.exclusively(async () => {
-    const group = context.state().groups[id]
-    if (group === undefined) return
-    const { [instance]: _, ...members } = group.members
-    await context.change(withGroup(context.state(), id, { ...group, members }), async (socket) => {
-      for (const { slot } of slots) await removeServer(socket, slot, instance)
-    })
-  })
-}
-
-/** Waits until an instance has nothing in flight, or until `until`. */
-async function drained(
-  context: RouterContext,
-  id: GroupId,
-  instance: InstanceId,
-  until: number,
-  op: Op,
-): Promise<void> {
-  const slots = context.state().groups[id]?.slots ?? []
-  let quiet = 0
-  // Twice, as a request that chose the instance just before the drain may not be counted yet.
-  for (let pauseMs = 2; quiet < 2 && context.now() < until; pauseMs = Math.min(pauseMs * 1.5, 25)) {
-    await sleep(Math.min(pauseMs, until - context.now()), undefined, { signal: op.signal })
-    const counts = await context.ask(({ socket }) =>
-      Promise.all(slots.map(({ slot }) => requestsInFlight(socket, slot, instance))),
-    )
-    if (counts.some((count) => count > 0)) quiet = 0
-    else {
-      quiet++
-      pauseMs = 1
-    }
+    next = withGroup(next, group.id, { ...record, members, handedTo: null })
   }
-}
-
-export const handOver = (context: RouterContext, from: GroupId, to: RoutedGroup): Promise<void> =>
-  context.exclusively(async () => {
-    if (context.state().groups[from] === undefined)
-      throw new BasaltError('router.failed', {
-        message: `the router does not know the group ${from}, so nothing can be handed over from it`,
-        details: { from, to: to.id },
-      })
-    await known(context, to)
-    await changeEdges(context, handedOver(context.state(), from, to.id))
-  })
-
-export const forget = (context: RouterContext, id: GroupId): Promise<void> =>
-  context.exclusively(async () => {
-    const state = context.state()
-    const group = state.groups[id]
-    if (group === undefined || group.forgotten) return
-    assertUnrouted(state, id)
-    const retired = await retire(context, group)
-    const next = { ...forgotten(state, id), retired }
-    await context.change(next, async (socket) => {
-      await replaceMap(socket, files.edges, edgeMap(next))
-      for (const [instance] of memberEntries(group))
-        for (const { slot } of group.slots) await removeServer(socket, slot, instance)
-    })
-  })
-
-function assertUnrouted(state: RouterState, id: GroupId): void {
-  const table = Object.values(state.tables).find(({ entries }) => entries.some(({ group }) => group === id))
-  if (table === undefined) return
-  throw new BasaltError('router.failed', {
-    message: `${id} cannot be forgotten: ${table.environment} routes to it`,
-    details: { group: id, environment: table.environment },
+  await context.change(next, async (socket) => {
+    await Promise.all(servers.map(({ slot, instance, at }) => addServer(socket, slot, instance, at)))
+    if (edgesChange) await replaceMap(socket, files.edges, edgeMap(next))
   })
 }
 
-/** An environment's figures keep what a forgotten group has counted. */
-async function retire(context: RouterContext, group: GroupRecord): Promise<RouterState['retired']> {
-  const { retired } = context.state()
-  const counted = await context.ask((running) => countedBy(running, [group]))
-  const own = entryCounters(group, counted)
-  const before = retired[group.environment]
-  const sum = before?.process === counted.process ? plus(before, own) : own
-  return { ...retired, [group.environment]: { process: counted.process, ...sum } }
+async function handOver(context: RouterContext, from: GroupId, to: RoutedGroup): Promise<void> {
+  await knowGroups(context, [to])
+  // Nobody can know the address of a group that was forgotten, by a reboot for example.
+  if (context.state().groups[from] === undefined) return
+  await changeEdges(context, handedOver(context.state(), from, to.id))
 }
-
-/** The group's record; made with an address and slots of its own when it is new. */
-async function known(context: RouterContext, group: RoutedGroup): Promise<GroupRecord> {
-  const state = context.state()
-  const before = state.groups[group.id]
-  if (before !== undefined && !before.forgotten) return before
-  const { process } = await context.supervisor.ensure()
-  const { slots, nextSlot } = chooseSlots(state, group.ports, process.slots)
-  const made: GroupRecord = {
-    environment: group.environment,
-    ports: group.ports,
-    address: before?.address ?? freeAddress(context, group),
-    slots,
-    members: {},
-    handedTo: before?.handedTo ?? null,
-    forgotten: false,
-    baseline: await baselineOf(context, slots),
-  }
-  await changeEdges(context, { ...withGroup(state, group.id, made), nextSlot })
-  return made
-}
-
-function freeAddress(context: RouterContext, group: RoutedGroup): string {
-  const taken = new Set(groupEntries(context.state()).map(([, other]) => other.address))
-  const range = addressRanges(context.network.serviceRange)[edgeKind(group.ports)]
-  return chooseAddress(group.id, range, taken)
-}
-
-/** What the slots' earlier groups have counted is not this one's. */
-const baselineOf = (context: RouterContext, slots: readonly GroupSlot[]): Promise<GroupRecord['baseline']> =>
-  context.ask(async ({ process, socket }) => {
-    const counters = await slotCountersOf(
-      socket,
-      slots.map(({ slot }) => slot),
-    )
-    const used = [...counters].filter(([, { requests }]) => requests > 0).map(([slot]) => slot)
-    if (used.length > 0) await clearLatencies(socket, new Set(used))
-    return { process: identityText(process.identity), counters: Object.fromEntries(counters) }
-  })
-
-async function clearLatencies(socket: HaproxySocket, slots: ReadonlySet<SlotName>): Promise<void> {
-  for (const { key, slot } of parseLatencyTable(await socket.ask(`show table ${latencyTable}`)))
-    if (slots.has(slot)) await tell(socket, `clear table ${latencyTable} key ${key}`, /^$|in use/)
-}
-
-const changeEdges = (context: RouterContext, next: RouterState): Promise<void> =>
-  context.change(next, (socket) => replaceMap(socket, files.edges, edgeMap(next)))

@@ -25,21 +25,22 @@ export async function countedBy(
   groups: readonly GroupRecord[],
 ): Promise<Counted> {
   const names = groups.flatMap((group) => group.slots.map(({ slot }) => slot))
-  return {
-    process: identityText(process.identity),
-    latencies: parseLatencyTable(await socket.ask(`show table ${latencyTable}`)),
-    slots: await slotCountersOf(socket, names),
-  }
+  const [table, slots] = await Promise.all([
+    socket.ask(`show table ${latencyTable}`),
+    slotCountersOf(socket, names),
+  ])
+  return { process: identityText(process.identity), latencies: parseLatencyTable(table), slots }
 }
 
 export async function slotCountersOf(
   socket: HaproxySocket,
   slots: readonly SlotName[],
 ): Promise<ReadonlyMap<SlotName, SlotCounters>> {
-  const counters = new Map<SlotName, SlotCounters>()
-  for (const slot of slots) {
-    const [row] = parseStat(await socket.ask(`show stat ${slot} 2 -1`))
-    if (row !== undefined) counters.set(slot, slotCounters(slot, row))
-  }
-  return counters
+  const counters = await Promise.all(
+    slots.map(async (slot) => {
+      const [row] = parseStat(await socket.ask(`show stat ${slot} 2 -1`))
+      return row === undefined ? [] : [[slot, slotCounters(slot, row)] as const]
+    }),
+  )
+  return new Map(counters.flat())
 }

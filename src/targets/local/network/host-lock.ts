@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { BasaltError } from '../../../errors.ts'
 
-const lockFolder = '/run/basalt'
+/** What all homes of this host share. */
+export const runFolder = '/run/basalt'
 const waitSeconds = 10
 
 /**
@@ -11,8 +12,8 @@ const waitSeconds = 10
  * The kernel releases the lock when its holder ends, however it ends.
  */
 export async function withHostLock<Result>(action: () => Promise<Result>): Promise<Result> {
-  await mkdir(lockFolder, { recursive: true, mode: 0o755 })
-  const file = `${lockFolder}/network.lock`
+  await mkdir(runFolder, { recursive: true, mode: 0o755 })
+  const file = `${runFolder}/network.lock`
   const holder = spawn('flock', ['--wait', String(waitSeconds), file, 'sh', '-c', 'echo held; cat'], {
     stdio: ['pipe', 'pipe', 'ignore'],
   })

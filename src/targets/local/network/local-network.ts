@@ -1,10 +1,12 @@
-import { writeFile } from 'node:fs/promises'
 import { z } from 'zod'
+import type { BasaltError } from '../../../errors.ts'
 import type { RouterNetwork } from '../../../router/router-network.ts'
 import { execOrThrow } from '../../../util/exec.ts'
+import { watchNftTable } from '../../../util/watch-nft-table.ts'
 import { applyFirewall, removeFirewall } from './firewall.ts'
 import { withHostLock } from './host-lock.ts'
 import { ipBatchForced, ipQuery } from './ip-batch.ts'
+import { interfacesToKeepApart, turnForwardingOffAgain, turnForwardingOn } from './ip-forwarding.ts'
 import { createNamespacePool, type NamespacePool } from './namespace-pool.ts'
 import { chooseOctet, homeKey, type Ipv4Range, type NetworkPlan, planOf } from './network-plan.ts'
 
@@ -14,6 +16,11 @@ export interface LocalNetwork {
   /** What the router has to know of it. */
   readonly routerNetwork: RouterNetwork
   readonly pool: NamespacePool
+  /**
+   * Sets the firewall again when another program took it away, and reports it. Returns the way to end that, which has
+   * to come before `remove`.
+   */
+  watch(report: (problem: BasaltError) => void): () => Promise<void>
   /** Removes all of it. Instances must be gone. */
   remove(): Promise<void>
 }
@@ -32,9 +39,13 @@ const routesSchema = z.array(z.object({ dst: z.string() }))
  * as alias, so that two homes never take each other's. Rejects with `network.setup-failed`.
  */
 export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
-  const plan = await withHostLock(async () => (await findPlan(home)) ?? (await makeBridge(home)))
-  await applyFirewall(plan)
-  await writeFile('/proc/sys/net/ipv4/ip_forward', '1')
+  const { plan, apart } = await withHostLock(async () => {
+    const found = (await findPlan(home)) ?? (await makeBridge(home))
+    const interfaces = await interfacesToKeepApart()
+    await applyFirewall(found, interfaces)
+    await turnForwardingOn()
+    return { plan: found, apart: interfaces }
+  })
   const pool = createNamespacePool(plan)
   return {
     plan,
@@ -45,10 +56,16 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
       table: plan.routerTable,
     },
     pool,
+    watch: (report) =>
+      watchNftTable({ table: plan.firewallTable, restore: () => applyFirewall(plan, apart), report }),
     async remove() {
       await pool.close()
-      await removeFirewall(plan)
-      await ipBatchForced([`link del ${plan.bridge}`])
+      await withHostLock(async () => {
+        await ipBatchForced([`link del ${plan.bridge}`])
+        if (!(await bridges()).some(({ ifname }) => ifname.startsWith('basalt-')))
+          await turnForwardingOffAgain()
+        await removeFirewall(plan)
+      })
     },
   }
 }

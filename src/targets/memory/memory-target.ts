@@ -95,7 +95,12 @@ export function createMemoryTarget(options: MemoryTargetOptions): MemoryTarget {
 function observed(world: MemoryWorld, environment: EnvironmentId): Observation {
   const groups = [...world.groups.values()]
     .filter(({ spec }) => spec.environment === environment)
-    .map(({ spec, instances }) => ({ id: spec.id, service: spec.service, instances: [...instances] }))
+    .map(({ spec: { id, service, run }, instances }) => ({
+      id,
+      service,
+      volumes: run.volumes.map(({ name }) => name),
+      instances: [...instances],
+    }))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
   return { environment, groups, routes: world.routes.get(environment) ?? null }
 }

@@ -1,3 +1,4 @@
+import type { GroupSpec } from '../../../core/generation.ts'
 import type { EnvironmentId, GroupId } from '../../../core/ids.ts'
 import type { Observation, ObservedGroup } from '../../../core/observation.ts'
 import type { Op } from '../../../core/op.ts'
@@ -32,9 +33,14 @@ async function observedGroups(
       if (isAlive(instance) && instance.record.provenHealthy) await instance.health?.firstVerdict
     }),
   )
-  const services = new Map<GroupId, string>(here.map(({ record }) => [record.group.id, record.group.service]))
-  return [...services]
-    .map(([id, service]) => ({ id, service, instances: instancesOf(context, id).map(observed) }))
+  const specs = new Map<GroupId, GroupSpec>(here.map(({ record }) => [record.group.id, record.group]))
+  return [...specs]
+    .map(([id, { service, run }]) => ({
+      id,
+      service,
+      volumes: run.volumes.map(({ name }) => name),
+      instances: instancesOf(context, id).map(observed),
+    }))
     .filter(({ instances }) => instances.length > 0)
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
 }

@@ -1,79 +1,29 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../core/digest.ts'
-import { type EnvironmentId, environmentId, type GroupId } from '../core/ids.ts'
-import type { System } from '../core/system.ts'
 import { BasaltError } from '../errors.ts'
 import type { MemoryCall } from '../targets/memory/memory-target.ts'
-import type { DeploymentResult, DeploymentStarted, DeployRequest } from './engine.ts'
 import {
   aDeploy,
   anOp,
   aRollback,
   aService,
-  aSystem,
   createMemoryMachine,
   type MemoryMachine,
   startMemoryEngine,
 } from './memory-engine.fixture.ts'
+import {
+  closeEngines,
+  code,
+  deployShop,
+  finish,
+  runningGroups,
+  servedBy,
+  shop,
+  staging,
+  start,
+} from './shop-engine.fixture.ts'
 
-type TestEngine = Awaited<ReturnType<typeof startMemoryEngine>>
-
-const staging: EnvironmentId = environmentId('shop', 'staging')
-const everywhere = [{ kind: 'http', host: '*', path: '/', port: 80, entryPort: null }] as const
-
-/** web needs api needs cache; `versions` tells the releases apart. */
-const shop = (versions: { web?: string; api?: string; cache?: string } = {}, environment = {}): System =>
-  aSystem(
-    {
-      web: aService(`web ${versions.web ?? 1}`, { expose: everywhere, run: { needs: ['api'] }, replicas: 2 }),
-      api: aService(`api ${versions.api ?? 1}`, { run: { needs: ['cache'] } }),
-      cache: aService(`cache ${versions.cache ?? 1}`, {
-        run: { stateful: true, volumes: [{ name: 'data', path: '/data' }] },
-      }),
-    },
-    environment,
-  )
-
-const engines: TestEngine[] = []
-async function start(
-  machine: MemoryMachine,
-  faults: Parameters<typeof startMemoryEngine>[1] = {},
-): Promise<TestEngine> {
-  const engine = await startMemoryEngine(machine, faults)
-  engines.push(engine)
-  return engine
-}
-afterEach(async () => {
-  for (const engine of engines.splice(0)) await engine.close()
-})
-
-async function finish(engine: TestEngine, started: Promise<DeploymentStarted>): Promise<DeploymentResult> {
-  const { deployment } = await started
-  if (deployment === null) throw new Error('there was nothing to do')
-  return engine.outcome(deployment, anOp())
-}
-
-async function deployShop(
-  engine: TestEngine,
-  machine: MemoryMachine,
-  system: System,
-  request: Partial<DeployRequest> = {},
-): Promise<DeploymentResult> {
-  machine.manifests.set('/shop/basalt.yaml', system)
-  return finish(engine, engine.deploy(aDeploy(request), anOp()))
-}
-
-const runningGroups = async (engine: TestEngine): Promise<readonly GroupId[]> =>
-  (await engine.target.observe(staging, anOp())).groups.map(({ id }) => id)
-
-const servedBy = async (engine: TestEngine): Promise<readonly GroupId[]> =>
-  ((await engine.target.observe(staging, anOp())).routes?.entries ?? []).map(({ group }) => group)
-
-const code = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => 'no error',
-    (error: unknown) => (error instanceof BasaltError ? error.code : error),
-  )
+afterEach(closeEngines)
 
 describe('deploy', () => {
   it('starts all, needs first, routes once, and succeeds', async () => {

@@ -59,6 +59,7 @@ const observation = (serving: Generation): Observation => ({
   groups: serving.groups.map(({ id, service, replicas }) => ({
     id,
     service,
+    volumes: [],
     instances: Array.from({ length: replicas }, (_, index) => ({
       id: instanceId(id, index),
       state: 'healthy' as const,

@@ -58,6 +58,10 @@ export const errorCatalogue = {
   'service.unknown': { kind: 'user', summary: 'the release has no service of that name' },
   'deployment.unknown': { kind: 'user', summary: 'no deployment has that id' },
   'deployment.in-progress': { kind: 'user', summary: 'another deployment of the environment is running' },
+  'deployment.settled': {
+    kind: 'user',
+    summary: 'the deployment has switched for good and can no longer be aborted',
+  },
   'deployment.failed': {
     kind: 'user',
     summary: 'the deployment did not succeed; the environment serves what it served before',

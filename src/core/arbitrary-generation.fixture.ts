@@ -9,12 +9,16 @@ import type { Release, ReleaseService } from './release.ts'
 export const staging = environmentId('shop', 'staging')
 const names = ['api', 'cache', 'mail', 'web', 'work'] as const
 
-/** Any system of up to five services: cycles, stateful ones, exposed ones. */
+/**
+ * Any system of up to five services: cycles, stateful ones, exposed ones. A volume may belong to another service
+ * in the next system, as after a renaming.
+ */
 const service = fc.record({
   version: fc.integer({ min: 1, max: 3 }),
   needs: fc.subarray([...names]),
   replicas: fc.integer({ min: 1, max: 3 }),
   stateful: fc.boolean(),
+  volume: fc.constantFrom('data', 'files', null),
   isExposed: fc.boolean(),
   level: fc.constantFrom('info', 'debug'),
 })
@@ -51,7 +55,15 @@ export function generationOf(drawn: DrawnServices, number: number, epoch = 0): G
   })
 }
 
+/** As in a manifest, a volume has one service: the first one by name that drew it. */
+function volumeOf(name: string, spec: DrawnServices[string], all: DrawnServices): string | null {
+  if (!spec.stateful || spec.volume === null) return null
+  const owners = Object.keys(all).filter((other) => all[other]?.stateful && all[other].volume === spec.volume)
+  return owners.toSorted()[0] === name ? spec.volume : null
+}
+
 function releaseService(name: string, spec: DrawnServices[string], all: DrawnServices): ReleaseService {
+  const volume = volumeOf(name, spec, all)
   return {
     image: digestOf(`${name} ${spec.version}`),
     replicas: spec.stateful ? 1 : spec.replicas,
@@ -63,7 +75,7 @@ function releaseService(name: string, spec: DrawnServices[string], all: DrawnSer
       health: { kind: 'tcp', port: 80, intervalMs: 1, timeoutMs: 1, startMs: 1, retries: 1 },
       needs: spec.needs.filter((need) => need !== name && all[need] !== undefined).toSorted(),
       writable: [],
-      volumes: spec.stateful ? [{ name: `${name}-data`, path: '/data' }] : [],
+      volumes: volume === null ? [] : [{ name: volume, path: '/data' }],
       stateful: spec.stateful,
       limits: { memoryBytes: null, cpus: null, pids: 1 },
       user: null,
@@ -78,9 +90,10 @@ export const servingObservation = (generation: Generation | null): Observation =
   environment: staging,
   routes: generation?.routes ?? null,
   groups: (generation?.groups ?? [])
-    .map(({ id, service: name, replicas }) => ({
+    .map(({ id, service: name, replicas, run }) => ({
       id,
       service: name,
+      volumes: run.volumes.map((volume) => volume.name),
       instances: Array.from(
         { length: replicas },
         (_, index): ObservedInstance => ({
@@ -94,3 +107,14 @@ export const servingObservation = (generation: Generation | null): Observation =
     }))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1)),
 })
+
+/** The same, while an earlier generation is still warm: but for what had to give way to a writer of its volume. */
+export function warmObservation(serving: Generation | null, warm: Generation | null): Observation {
+  const now = servingObservation(serving)
+  const ids = new Set(now.groups.map(({ id }) => id))
+  const written = new Set(now.groups.flatMap(({ volumes }) => volumes))
+  const earlier = servingObservation(warm).groups.filter(
+    ({ id, volumes }) => !ids.has(id) && !volumes.some((name) => written.has(name)),
+  )
+  return { ...now, groups: [...now.groups, ...earlier].toSorted((a, b) => (a.id < b.id ? -1 : 1)) }
+}

@@ -2,13 +2,16 @@ import type { Deployment } from './deployment.ts'
 import type { DeploymentEnded, DeploymentStarted, EnvironmentEvent, StepCompleted } from './events.ts'
 import type { Generation } from './generation.ts'
 import type { Step } from './plan.ts'
+import { type ServedGeneration, servedAfter, servedNumber } from './served-generation.ts'
 
 /** One environment, folded from its stream. */
 export interface EnvironmentState {
   /** Of the last event; the expected version of the next append. */
   readonly version: number
-  /** Good ones (they served after their deployment succeeded), by number. */
-  readonly generations: ReadonlyMap<number, ServedGeneration>
+  /** The newest good generation, and through it all others; null: none has ever served. */
+  readonly newest: ServedGeneration | null
+  /** The target of the last deployment that began, whatever became of it; null before the first. */
+  readonly target: string | null
   /** The highest number ever given out, failed attempts included. */
   readonly lastNumber: number
   readonly serving: number | null
@@ -18,15 +21,10 @@ export interface EnvironmentState {
   readonly deployment: Deployment | null
 }
 
-export interface ServedGeneration {
-  readonly generation: Generation
-  /** Where a rollback from here goes; null when there is nothing before. */
-  readonly parent: number | null
-}
-
 export const newEnvironment: EnvironmentState = {
   version: 0,
-  generations: new Map(),
+  newest: null,
+  target: null,
   lastNumber: 0,
   serving: null,
   previous: null,
@@ -34,11 +32,14 @@ export const newEnvironment: EnvironmentState = {
   deployment: null,
 }
 
+const goodGeneration = ({ newest }: EnvironmentState, number: number | null): Generation | null =>
+  (number === null ? null : servedNumber(newest, number)?.generation) ?? null
+
 export const servingGeneration = (state: EnvironmentState): Generation | null =>
-  (state.serving === null ? undefined : state.generations.get(state.serving)?.generation) ?? null
+  goodGeneration(state, state.serving)
 
 export const warmGeneration = (state: EnvironmentState): Generation | null =>
-  (state.warm === null ? undefined : state.generations.get(state.warm.generation)?.generation) ?? null
+  goodGeneration(state, state.warm?.generation ?? null)
 
 /** Total over known events; an unknown type only moves the version, so that newer ledgers stay readable. */
 export function applyEvent(state: EnvironmentState, event: EnvironmentEvent, at: number): EnvironmentState {
@@ -48,6 +49,7 @@ export function applyEvent(state: EnvironmentState, event: EnvironmentEvent, at:
       return {
         ...next,
         lastNumber: Math.max(state.lastNumber, event.data.to.number),
+        target: event.data.to.binding.target,
         deployment: started(state, event.data, at),
       }
     case 'deployment-phase-entered':
@@ -73,7 +75,7 @@ function started(state: EnvironmentState, data: DeploymentStarted, at: number): 
   return {
     ...data,
     startedAt: at,
-    fromGeneration: (data.from === null ? undefined : state.generations.get(data.from)?.generation) ?? null,
+    fromGeneration: goodGeneration(state, data.from),
     phase: 'preparing',
     phaseSince: at,
     abortRequested: false,
@@ -105,16 +107,21 @@ const completed = (deployment: Deployment, { step, durationMs }: StepCompleted):
 function ended(state: EnvironmentState, { outcome }: DeploymentEnded, at: number): EnvironmentState {
   const { deployment } = state
   if (deployment === null) return state
-  if (outcome !== 'succeeded') return { ...state, deployment: null }
+  if (outcome !== 'succeeded') return { ...state, deployment: null, warm: stillWarm(state, deployment) }
   const { to, parent, from, kind } = deployment
-  const served = new Map(state.generations).set(to.number, { generation: to, parent })
   const keepsWarm = kind !== 'down' && from !== null && to.binding.warmMs > 0
   return {
     ...state,
-    generations: served,
+    newest: servedAfter(state.newest, to, parent),
     serving: kind === 'down' ? null : to.number,
     previous: kind === 'down' ? from : parent,
     warm: keepsWarm ? { generation: from, until: at + to.binding.warmMs } : null,
     deployment: null,
   }
+}
+
+/** A generation of which something had to be stopped is not one switch away any more. */
+function stillWarm(state: EnvironmentState, { stopped }: Deployment): EnvironmentState['warm'] {
+  const gone = new Set(stopped)
+  return warmGeneration(state)?.groups.some(({ id }) => gone.has(id)) ? null : state.warm
 }

@@ -13,6 +13,8 @@ export interface Observation {
 export interface ObservedGroup {
   readonly id: GroupId
   readonly service: string
+  /** Names of the volumes that it may write. */
+  readonly volumes: readonly string[]
   readonly instances: readonly ObservedInstance[]
 }
 

@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { generationOf, services, servingObservation } from './arbitrary-generation.fixture.ts'
+import {
+  generationOf,
+  services,
+  servingObservation,
+  warmObservation,
+} from './arbitrary-generation.fixture.ts'
 import type { Generation } from './generation.ts'
 import type { GroupId } from './ids.ts'
 import { type Plan, plan, type Step } from './plan.ts'
@@ -19,16 +24,28 @@ function apply(world: World, step: Step, to: Generation): void {
   if (step.kind === 'stop' && step.keep === 0) world.running.delete(step.group)
 }
 
-const worldOf = (generation: Generation | null): World => ({
-  running: new Map((generation?.groups ?? []).map(({ id, replicas }) => [id, replicas])),
+const worldOf = (generation: Generation | null, observation = servingObservation(generation)): World => ({
+  running: new Map(observation.groups.map(({ id, instances }) => [id, instances.length])),
   routes: generation?.routes ?? null,
 })
 
-const two = fc.record({ from: fc.option(services), to: services, epoch: fc.constantFrom(0, 2) })
+const two = fc.record({
+  from: fc.option(services),
+  warm: fc.option(services),
+  to: services,
+  epoch: fc.constantFrom(0, 2),
+})
 
-function planned({ from, to, epoch }: typeof two extends fc.Arbitrary<infer Drawn> ? Drawn : never): Plan {
-  const before = from === null ? null : generationOf(from, 1)
-  return plan(before, generationOf(to, 2, epoch), servingObservation(before))
+type Drawn = typeof two extends fc.Arbitrary<infer Value> ? Value : never
+
+function seen({ from, warm }: Pick<Drawn, 'from' | 'warm'>) {
+  const serving = from === null ? null : generationOf(from, 2)
+  return { serving, observation: warmObservation(serving, warm === null ? null : generationOf(warm, 1)) }
+}
+
+function planned(drawn: Drawn): Plan {
+  const { serving, observation } = seen(drawn)
+  return plan(serving, generationOf(drawn.to, 3, drawn.epoch), observation)
 }
 
 describe('a plan between any two generations', () => {
@@ -36,7 +53,7 @@ describe('a plan between any two generations', () => {
     fc.assert(
       fc.property(two, (drawn) => {
         const { from, to, steps } = planned(drawn)
-        const world = worldOf(from)
+        const world = worldOf(from, seen(drawn).observation)
         for (const step of steps) apply(world, step, to)
         expect(world.running).toEqual(worldOf(to).running)
         expect(world.routes?.entries ?? []).toEqual(to.routes.entries)
@@ -49,7 +66,7 @@ describe('a plan between any two generations', () => {
     fc.assert(
       fc.property(two, (drawn) => {
         const { from, to, steps, pauses } = planned(drawn)
-        const world = worldOf(from)
+        const world = worldOf(from, seen(drawn).observation)
         for (const step of steps) {
           apply(world, step, to)
           for (const { group } of world.routes?.entries ?? []) {
@@ -66,8 +83,11 @@ describe('a plan between any two generations', () => {
     fc.assert(
       fc.property(two, (drawn) => {
         const { from, to, steps } = planned(drawn)
-        const world = worldOf(from)
-        const specs = new Map([...(from?.groups ?? []), ...to.groups].map((group) => [group.id, group]))
+        const world = worldOf(from, seen(drawn).observation)
+        const warm = drawn.warm === null ? [] : generationOf(drawn.warm, 1).groups
+        const specs = new Map(
+          [...warm, ...(from?.groups ?? []), ...to.groups].map((group) => [group.id, group]),
+        )
         for (const step of steps) {
           apply(world, step, to)
           const volumes = [...world.running.keys()].flatMap(
@@ -118,11 +138,9 @@ describe('a plan between any two generations', () => {
 
   it('is the same for the same input, in whatever order it was written', () => {
     fc.assert(
-      fc.property(two, ({ from, to, epoch }) => {
-        const turned = Object.fromEntries(Object.entries(to).toReversed())
-        expect(JSON.stringify(planned({ from, to: turned, epoch }))).toBe(
-          JSON.stringify(planned({ from, to, epoch })),
-        )
+      fc.property(two, (drawn) => {
+        const turned = Object.fromEntries(Object.entries(drawn.to).toReversed())
+        expect(JSON.stringify(planned({ ...drawn, to: turned }))).toBe(JSON.stringify(planned(drawn)))
       }),
     )
   })
@@ -130,7 +148,7 @@ describe('a plan between any two generations', () => {
   it('is empty between a generation and itself', () => {
     fc.assert(
       fc.property(services, (drawn) => {
-        expect(planned({ from: drawn, to: drawn, epoch: 0 }).steps).toEqual([])
+        expect(planned({ from: drawn, warm: null, to: drawn, epoch: 0 }).steps).toEqual([])
       }),
     )
   })

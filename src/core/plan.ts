@@ -3,6 +3,7 @@ import { components } from './components.ts'
 import type { Generation, GroupSpec } from './generation.ts'
 import type { GroupId } from './ids.ts'
 import type { Observation } from './observation.ts'
+import { predecessorsIn } from './predecessors.ts'
 
 /** There is no update step: to change anything is to start, switch and stop. */
 export type Step =
@@ -30,19 +31,19 @@ export function plan(from: Generation | null, to: Generation, observation: Obser
   const healthy = healthyCounts(observation)
   const changes = changesBetween(from, to, observation)
   const wanted = new Map(to.groups.map((group) => [group.id, group]))
-  const predecessors = new Map((from?.groups ?? []).map((group) => [group.service, group]))
-  const present = new Set(observation.groups.map(({ id }) => id))
+  const predecessors = predecessorsIn(from, to, observation)
+  const serving = new Set((from?.groups ?? []).map(({ id }) => id))
 
   const steps: Step[] = []
   const pauses: string[] = []
   const stopped = new Set<GroupId>()
   for (const group of startOrder(to.groups)) {
     if ((healthy.get(group.id) ?? 0) >= group.replicas) continue
-    const old = predecessors.get(group.service)
-    if (old !== undefined && mustStopFirst(old, group) && present.has(old.id)) {
-      steps.push(...removal(old.service, old.id))
-      stopped.add(old.id)
-      pauses.push(group.service)
+    for (const { id, service } of predecessors(group)) {
+      if (stopped.has(id)) continue
+      steps.push(...removal(service, id))
+      stopped.add(id)
+      if (serving.has(id)) pauses.push(service)
     }
     steps.push({ kind: 'start', service: group.service, group: group.id, replicas: group.replicas })
   }
@@ -62,10 +63,6 @@ const removal = (service: string, group: GroupId): readonly Step[] => [
   { kind: 'drain', service, group },
   { kind: 'stop', service, group, keep: 0 },
 ]
-
-/** Two writers on one volume are never allowed, so a stateful group's predecessor goes first. */
-export const mustStopFirst = (old: GroupSpec, next: GroupSpec): boolean =>
-  old.id !== next.id && old.run.stateful && next.run.stateful
 
 /** Groups so that each comes after all that it needs (within a cycle: by name). */
 export function startOrder(groups: readonly GroupSpec[]): readonly GroupSpec[] {

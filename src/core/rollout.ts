@@ -5,7 +5,8 @@ import type { DeploymentPhase } from './events.ts'
 import type { Generation, GroupSpec } from './generation.ts'
 import type { GroupId } from './ids.ts'
 import type { Observation } from './observation.ts'
-import { mustStopFirst, sameRoutes, startOrder } from './plan.ts'
+import { sameRoutes, startOrder } from './plan.ts'
+import { predecessorsIn } from './predecessors.ts'
 import type { RouteTable } from './route-table.ts'
 
 /** What to do next. The engine records the intent, acts, records the outcome, observes, and asks again. */
@@ -19,8 +20,8 @@ export type Action =
   | { readonly kind: 'start'; readonly groups: readonly GroupSpec[] }
   | { readonly kind: 'stop'; readonly groups: readonly StopOrder[] }
   | { readonly kind: 'route'; readonly table: RouteTable }
-  /** Nothing to do before that time (milliseconds since the epoch), or before something happens. */
-  | { readonly kind: 'wait'; readonly until: number | null }
+  /** Nothing to do for so long, or before something happens. */
+  | { readonly kind: 'wait'; readonly forMs: number | null }
   | { readonly kind: 'end'; readonly outcome: 'succeeded' | 'failed' | 'aborted' }
 
 export interface StopOrder {
@@ -31,16 +32,22 @@ export interface StopOrder {
   readonly successor?: GroupSpec
 }
 
+/** How long it has lasted: durations, as a clock that is set must not make a wait longer or shorter. */
+export interface Age {
+  readonly deploymentMs: number
+  readonly phaseMs: number
+}
+
 /** Groups whose start is under way right now: not to be started twice. */
 export type Busy = ReadonlySet<GroupId>
 
 /**
- * The rollout, as a pure function of what was recorded, what is there, and the time. It remembers nothing, so
- * it goes on after a crash from wherever the world is.
+ * The rollout, as a pure function of what was recorded, what is there, and how long it has lasted. It remembers
+ * nothing, so it goes on after a crash from wherever the world is.
  */
-export function decide(deployment: Deployment, observation: Observation, now: number, busy: Busy): Action {
+export function decide(deployment: Deployment, observation: Observation, age: Age, busy: Busy): Action {
   if (deployment.phase === 'reverting') return revert(deployment, observation, busy)
-  const stop = reasonToTurnBack(deployment, observation, now)
+  const stop = reasonToTurnBack(deployment, observation, age)
   if (stop !== null) return { kind: 'fail', error: stop }
   switch (deployment.phase) {
     case 'preparing':
@@ -53,8 +60,8 @@ export function decide(deployment: Deployment, observation: Observation, now: nu
       if (!sameRoutes(observation, deployment.to)) return { kind: 'route', table: deployment.to.routes }
       return enter('watching')
     case 'watching': {
-      const until = deployment.phaseSince + watchMs(deployment)
-      return now < until ? { kind: 'wait', until } : enter('draining')
+      const forMs = watchMs(deployment) - age.phaseMs
+      return forMs > 0 ? { kind: 'wait', forMs } : enter('draining')
     }
     case 'draining':
       return enter('retiring')
@@ -69,12 +76,12 @@ const enter = (phase: DeploymentPhase): Action => ({ kind: 'enter', phase })
 const watchMs = (deployment: Deployment): number =>
   deployment.kind === 'deploy' && deployment.started.length > 0 ? deployment.to.binding.watchMs : 0
 
-function reasonToTurnBack(deployment: Deployment, observation: Observation, now: number): ErrorFacts | null {
+function reasonToTurnBack(deployment: Deployment, observation: Observation, age: Age): ErrorFacts | null {
   if (deployment.phase === 'draining' || deployment.phase === 'retiring') return null
   if (deployment.abortRequested)
     return { code: 'deployment.aborted', message: 'aborted on request', remedy: null, details: {} }
-  const { timeoutMs, startedAt } = deployment
-  if (timeoutMs !== null && now >= startedAt + timeoutMs && deployment.phase !== 'watching')
+  const { timeoutMs } = deployment
+  if (timeoutMs !== null && age.deploymentMs >= timeoutMs && deployment.phase !== 'watching')
     return {
       code: 'deployment.failed',
       message: `not finished after ${timeoutMs / 1000} s, in phase ${deployment.phase}${whatIsWrong(deployment.to, observation)}`,
@@ -127,19 +134,24 @@ function startMissing(
   const missing = next.groups.filter((group) => !isHealthy(group))
   // Healthy is not enough while a start is under way: it may still have to join the router, and can fail at that.
   if (missing.length === 0)
-    return next.groups.some(({ id }) => busy.has(id)) ? { kind: 'wait', until: null } : null
+    return next.groups.some(({ id }) => busy.has(id)) ? { kind: 'wait', forMs: null } : null
 
-  const present = new Set(observation.groups.map(({ id }) => id))
-  const predecessors = new Map((previous?.groups ?? []).map((group) => [group.service, group]))
-  const writers = missing.flatMap((group): readonly StopOrder[] => {
-    const old = predecessors.get(group.service)
-    if (old === undefined || !mustStopFirst(old, group) || !present.has(old.id)) return []
-    return [{ group: old.id, service: old.service, keep: 0, successor: group }]
-  })
-  if (writers.length > 0) return { kind: 'stop', groups: writers }
+  // What writes a volume goes on until its successor can start at once, and nothing else is left to start before.
+  const startable = ready(next, missing, isHealthy).filter(({ id }) => !busy.has(id))
+  const predecessors = predecessorsIn(previous, next, observation)
+  const groups = startable.filter((group) => predecessors(group).length === 0)
+  if (groups.length > 0) return { kind: 'start', groups }
 
-  const groups = ready(next, missing, isHealthy).filter(({ id }) => !busy.has(id))
-  return groups.length === 0 ? { kind: 'wait', until: null } : { kind: 'start', groups }
+  const named = new Set((previous?.groups ?? []).map(({ id }) => id))
+  const writers = new Map<GroupId, StopOrder>()
+  for (const group of startable)
+    for (const { id, service } of predecessors(group)) {
+      if (writers.has(id) && service !== group.service) continue
+      // Only what served is known to anybody by its name.
+      const successor = named.has(id) ? { successor: group } : {}
+      writers.set(id, { group: id, service, keep: 0, ...successor })
+    }
+  return writers.size === 0 ? { kind: 'wait', forMs: null } : { kind: 'stop', groups: [...writers.values()] }
 }
 
 /** Missing groups all of whose needs are healthy; needs within a cycle do not wait for each other. */
@@ -179,13 +191,17 @@ function revert(deployment: Deployment, observation: Observation, busy: Busy): A
   const table = back?.routes ?? { ...deployment.to.routes, generation: null, entries: [] }
   const goal: Generation = { ...(back ?? deployment.to), groups: back?.groups ?? [], routes: table }
   const stopped = new Set(deployment.stopped)
-  const missing = goal.groups.filter(({ id }) => stopped.has(id))
+  const isBack = sameRoutes(observation, goal)
+  // Traffic does not return to a group that cannot answer. Where it never left, what this deployment did not stop
+  // was not better before, and is healed like at any other time.
+  const needed = isBack ? goal.groups.filter(({ id }) => stopped.has(id)) : goal.groups
 
-  const restart = startMissing(deployment.to, { ...goal, groups: missing }, observation, busy)
+  const restart = startMissing(deployment.to, { ...goal, groups: needed }, observation, busy)
   if (restart !== null) return restart
-  if (!sameRoutes(observation, goal)) return { kind: 'route', table }
+  if (!isBack) return { kind: 'route', table }
   const kept = new Set(goal.groups.map(({ id }) => id))
-  const mine = new Set(deployment.to.groups.map(({ id }) => id))
+  // Not all of `to`: what it found running, warm, is not its own to take away.
+  const mine = new Set(deployment.started)
   const groups = observation.groups
     .filter(({ id }) => mine.has(id) && !kept.has(id))
     .map(({ id, service }) => ({ group: id, service, keep: 0 }))

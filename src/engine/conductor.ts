@@ -2,14 +2,16 @@ import type { Deployment } from '../core/deployment.ts'
 import type { ErrorFacts } from '../core/error-facts.ts'
 import type { DeploymentPhase } from '../core/events.ts'
 import type { EnvironmentId } from '../core/ids.ts'
-import { type Action, decide } from '../core/rollout.ts'
+import { type Action, type Age, decide } from '../core/rollout.ts'
 import type { Target } from '../targets/target.ts'
+import { backoffMs } from '../util/backoff.ts'
 import { createWake } from '../util/wake.ts'
 import { errorFacts } from './error-facts.ts'
 import type { Journal } from './journal.ts'
 import { withLastLines } from './last-lines.ts'
 import { requestsSince } from './request-count.ts'
 import { StepRunner } from './step-runner.ts'
+import { Stopwatch } from './stopwatch.ts'
 
 export interface ConductorPorts {
   readonly journal: Journal
@@ -22,7 +24,7 @@ export interface ConductorPorts {
 }
 
 const pollMs = 250
-const retryMs = 1000
+const longestRetryMs = 10_000
 /** Tries of a step that fails on the way back or while sweeping; then the reconcile loop is left to clean up. */
 const patience = 4
 
@@ -34,10 +36,16 @@ export class Conductor {
   readonly #ports: ConductorPorts
   readonly #wake = createWake()
   readonly #steps: StepRunner
+  readonly #deploymentWatch: Stopwatch
+  readonly #phaseWatch: Stopwatch
   #failedTries = 0
+  #failedLooks = 0
 
   constructor(ports: ConductorPorts) {
     this.#ports = ports
+    const clocks = { now: ports.now, steady: () => performance.now() }
+    this.#deploymentWatch = new Stopwatch(clocks)
+    this.#phaseWatch = new Stopwatch(clocks)
     this.#steps = new StepRunner({ ...ports, onStarted: () => this.nudge() })
   }
 
@@ -54,11 +62,14 @@ export class Conductor {
       deployment !== null && !signal.aborted;
       deployment = this.#current()
     ) {
-      await this.#advance(deployment).catch(async (error: unknown) => {
-        if (signal.aborted) return
+      try {
+        await this.#advance(deployment)
+        this.#failedLooks = 0
+      } catch (error) {
+        if (signal.aborted) break
         log(`${environment}: cannot go on with its deployment, trying again`, { error: errorFacts(error) })
-        await this.#wake.sleep(retryMs, signal)
-      })
+        await this.#wake.sleep(backoffMs(++this.#failedLooks, longestRetryMs), signal)
+      }
     }
     await this.#steps.settle()
   }
@@ -68,14 +79,16 @@ export class Conductor {
   }
 
   async #advance(looking: Deployment): Promise<void> {
-    const { target, environment, signal, now } = this.#ports
+    const { target, environment, signal } = this.#ports
     const observation = await target.observe(environment, { signal })
+    // A stopping server ends its starts: that is no failure of theirs, and the next server goes on with them.
+    if (signal.aborted) return
     // Asked after the look: a start that failed during it is no longer under way, and would be begun again.
     const failure = this.#steps.takeFailure()
     if (failure !== null) return this.#afterFailure(looking, failure)
     // To enter a phase changes nothing that can be seen, so one look serves until there is something to do.
     for (let deployment = this.#current(); deployment !== null; deployment = this.#current()) {
-      const action = decide(deployment, observation, now(), this.#steps.busy)
+      const action = decide(deployment, observation, this.#age(deployment), this.#steps.busy)
       if (action.kind === 'fail')
         return this.#turnBack(await withLastLines(action.error, observation, target, { signal }))
       await this.#act(action, deployment)
@@ -96,7 +109,7 @@ export class Conductor {
       case 'route':
         return this.#steps.route(action.table)
       case 'wait':
-        return this.#wait(action.until)
+        return this.#wait(action.forMs)
       case 'end':
         return this.#end(action.outcome, deployment.failure)
     }
@@ -108,9 +121,15 @@ export class Conductor {
     ])
   }
 
-  #wait(until: number | null): Promise<void> {
-    const { now, signal } = this.#ports
-    return this.#wake.sleep(until === null ? pollMs : Math.min(pollMs, Math.max(1, until - now())), signal)
+  #age({ startedAt, phaseSince }: Deployment): Age {
+    return {
+      deploymentMs: this.#deploymentWatch.elapsedMs(startedAt),
+      phaseMs: this.#phaseWatch.elapsedMs(phaseSince),
+    }
+  }
+
+  #wait(forMs: number | null): Promise<void> {
+    return this.#wake.sleep(Math.min(pollMs, Math.max(1, forMs ?? pollMs)), this.#ports.signal)
   }
 
   async #turnBack(error: ErrorFacts): Promise<void> {
@@ -135,11 +154,11 @@ export class Conductor {
   }
 
   async #end(outcome: 'succeeded' | 'failed' | 'aborted', error: ErrorFacts | null): Promise<void> {
-    const { target, environment, signal, now } = this.#ports
+    const { target, environment, signal } = this.#ports
     const running = this.#current()
     if (running === null) return
     const requests = await requestsSince(target, environment, running.requests, { signal })
-    const durationMs = now() - running.startedAt
+    const durationMs = Math.round(this.#age(running).deploymentMs)
     await this.#steps.record((deployment) => [
       { type: 'deployment-ended', data: { deployment, outcome, error, requests, durationMs } },
     ])

@@ -1,3 +1,5 @@
+import type { DeploymentPhase } from '../core/events.ts'
+import type { DeploymentId, EnvironmentId } from '../core/ids.ts'
 import { BasaltError } from '../errors.ts'
 import { build, recordRelease } from './build.ts'
 import { deploy, planDeploy } from './deploy.ts'
@@ -18,6 +20,14 @@ export interface RunningEngine extends Engine {
   /** Leaves everything that runs as it is. */
   close(): Promise<void>
 }
+
+const isSettled = (phase: DeploymentPhase): boolean => phase === 'draining' || phase === 'retiring'
+
+const tooLate = (deployment: DeploymentId, environment: EnvironmentId): BasaltError =>
+  new BasaltError('deployment.settled', {
+    message: `${deployment} has switched ${environment} for good and only takes away what is no longer needed`,
+    remedy: 'To return to what ran before it, run `basalt rollback --wait`.',
+  })
 
 /** Wires the verbs together, goes on with what a server before this one left unfinished, and keeps watch. */
 export function createEngine(ports: EnginePorts): RunningEngine {
@@ -48,6 +58,7 @@ export function createEngine(ports: EnginePorts): RunningEngine {
       let accepted = false
       await journal.changeEnvironment(environment, (state) => {
         if (state.deployment?.deployment !== deployment) return []
+        if (isSettled(state.deployment.phase)) throw tooLate(deployment, environment)
         accepted = true
         return [{ type: 'deployment-abort-requested', data: { deployment, actor: actor.name } }]
       })
@@ -77,8 +88,8 @@ export function createEngine(ports: EnginePorts): RunningEngine {
     },
 
     async close() {
-      await reconciler.close()
-      await stage.close()
+      // Both are told before either is waited for: each may be in the middle of what the other waits for.
+      await Promise.all([reconciler.close(), stage.close()])
     },
   }
 }

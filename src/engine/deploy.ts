@@ -90,4 +90,4 @@ export function bindingFor(
 }
 
 const lastGeneration = (state: EnvironmentState): Generation | null =>
-  servingGeneration(state) ?? [...state.generations.values()].at(-1)?.generation ?? null
+  servingGeneration(state) ?? state.newest?.generation ?? null

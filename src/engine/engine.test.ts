@@ -1,79 +1,23 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { digestOf } from '../core/digest.ts'
-import { type EnvironmentId, environmentId, type GroupId } from '../core/ids.ts'
 import type { System } from '../core/system.ts'
 import { BasaltError } from '../errors.ts'
 import type { MemoryCall } from '../targets/memory/memory-target.ts'
-import type { DeploymentResult, DeploymentStarted, DeployRequest } from './engine.ts'
+import { aDeploy, anOp, aRollback, aService, aSystem, createMemoryMachine } from './memory-engine.fixture.ts'
 import {
-  aDeploy,
-  anOp,
-  aRollback,
-  aService,
-  aSystem,
-  createMemoryMachine,
-  type MemoryMachine,
-  startMemoryEngine,
-} from './memory-engine.fixture.ts'
+  closeEngines,
+  code,
+  deployShop,
+  finish,
+  runningGroups,
+  servedBy,
+  shop,
+  staging,
+  start,
+  statusOf,
+} from './shop-engine.fixture.ts'
 
-type TestEngine = Awaited<ReturnType<typeof startMemoryEngine>>
-
-const staging: EnvironmentId = environmentId('shop', 'staging')
-const everywhere = [{ kind: 'http', host: '*', path: '/', port: 80, entryPort: null }] as const
-
-/** web needs api needs cache; `versions` tells the releases apart. */
-const shop = (versions: { web?: string; api?: string; cache?: string } = {}, environment = {}): System =>
-  aSystem(
-    {
-      web: aService(`web ${versions.web ?? 1}`, { expose: everywhere, run: { needs: ['api'] }, replicas: 2 }),
-      api: aService(`api ${versions.api ?? 1}`, { run: { needs: ['cache'] } }),
-      cache: aService(`cache ${versions.cache ?? 1}`, {
-        run: { stateful: true, volumes: [{ name: 'data', path: '/data' }] },
-      }),
-    },
-    environment,
-  )
-
-const engines: TestEngine[] = []
-async function start(
-  machine: MemoryMachine,
-  faults: Parameters<typeof startMemoryEngine>[1] = {},
-): Promise<TestEngine> {
-  const engine = await startMemoryEngine(machine, faults)
-  engines.push(engine)
-  return engine
-}
-afterEach(async () => {
-  for (const engine of engines.splice(0)) await engine.close()
-})
-
-async function finish(engine: TestEngine, started: Promise<DeploymentStarted>): Promise<DeploymentResult> {
-  const { deployment } = await started
-  if (deployment === null) throw new Error('there was nothing to do')
-  return engine.outcome(deployment, anOp())
-}
-
-async function deployShop(
-  engine: TestEngine,
-  machine: MemoryMachine,
-  system: System,
-  request: Partial<DeployRequest> = {},
-): Promise<DeploymentResult> {
-  machine.manifests.set('/shop/basalt.yaml', system)
-  return finish(engine, engine.deploy(aDeploy(request), anOp()))
-}
-
-const runningGroups = async (engine: TestEngine): Promise<readonly GroupId[]> =>
-  (await engine.target.observe(staging, anOp())).groups.map(({ id }) => id)
-
-const servedBy = async (engine: TestEngine): Promise<readonly GroupId[]> =>
-  ((await engine.target.observe(staging, anOp())).routes?.entries ?? []).map(({ group }) => group)
-
-const code = (promise: Promise<unknown>): Promise<unknown> =>
-  promise.then(
-    () => 'no error',
-    (error: unknown) => (error instanceof BasaltError ? error.code : error),
-  )
+afterEach(closeEngines)
 
 describe('deploy', () => {
   it('starts all, needs first, routes once, and succeeds', async () => {
@@ -191,6 +135,15 @@ describe('a failing deployment', () => {
         details: { lastLogLines: ['boom'] },
       })
   }
+  /** web and, perhaps, a service of that name which writes the one volume. */
+  const withWriter = (writer: string | null, web: string): System => {
+    const needs = writer === null ? [] : [writer]
+    const volumes = [{ name: 'data', path: '/data' }]
+    return aSystem({
+      web: aService(`web ${web}`, { run: { needs } }),
+      ...(writer === null ? {} : { [writer]: aService('writer', { run: { stateful: true, volumes } }) }),
+    })
+  }
   const shopImage = (version: string): string => digestOf(aService(version).source)
 
   it('leaves the old one serving and nothing of the new one behind', async () => {
@@ -251,6 +204,79 @@ describe('a failing deployment', () => {
     await engine.abort(deployment, { name: 'bob' }, anOp())
     expect((await engine.outcome(deployment, anOp())).outcome).toBe('aborted')
     expect(await runningGroups(engine)).toEqual([])
+  })
+
+  it('cannot be aborted any more when it only tidies up, and says how to return', async () => {
+    const machine = createMemoryMachine()
+    let release: () => void = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    let isStopping = false
+    const engine = await start(machine, {
+      before: ({ verb }) => {
+        if (verb !== 'stop') return Promise.resolve()
+        isStopping = true
+        return held
+      },
+    })
+    await deployShop(engine, machine, shop())
+    machine.manifests.set('/shop/basalt.yaml', shop({ web: '2' }, { warmMs: 0 }))
+    const { deployment } = await engine.deploy(aDeploy(), anOp())
+    if (deployment === null) throw new Error('nothing began')
+    await expect.poll(() => isStopping).toBe(true)
+    expect(await code(engine.abort(deployment, { name: 'bob' }, anOp()))).toBe('deployment.settled')
+    release()
+    expect((await engine.outcome(deployment, anOp())).outcome).toBe('succeeded')
+  })
+
+  it('leaves a warm generation warm when the rollback to it is given up', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine)
+    await deployShop(engine, machine, shop({ web: '1' }))
+    await deployShop(engine, machine, shop({ web: '2' }))
+    const groups = await runningGroups(engine)
+    const result = await finish(engine, engine.rollback(aRollback({ timeoutMs: 0 }), anOp()))
+    expect(result.outcome).toBe('failed')
+    expect(await runningGroups(engine)).toEqual(groups)
+    expect((await statusOf(engine))?.warm).toMatchObject({ release: 'shop@1' })
+  })
+
+  it('of a stateful service leaves nothing warm whose writer had to stop for it', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine, { before: brokenWeb })
+    await deployShop(engine, machine, withWriter('cache', '1'))
+    await deployShop(engine, machine, withWriter(null, '1'))
+    expect((await statusOf(engine))?.warm).toMatchObject({ release: 'shop@1' })
+    expect((await deployShop(engine, machine, withWriter('store', 'broken'))).outcome).toBe('failed')
+    expect((await statusOf(engine))?.warm).toBeNull()
+  })
+
+  it('ends when its outcome cannot be recorded, and the next one succeeds', async () => {
+    const machine = createMemoryMachine()
+    let isFull = true
+    const engine = await start({
+      ...machine,
+      store: {
+        ...machine.store,
+        append: (stream, version, events) => {
+          const isLost = isFull && events.some(({ type }) => type === 'step-completed')
+          if (!isLost) return machine.store.append(stream, version, events)
+          isFull = false
+          return Promise.reject(new BasaltError('host.disk-full', { message: 'no space is left' }))
+        },
+        read: (from, op) => machine.store.read(from, op),
+        head: () => machine.store.head(),
+        verify: (op) => machine.store.verify(op),
+        close: () => machine.store.close(),
+      },
+    })
+    expect(await deployShop(engine, machine, shop())).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'host.disk-full' },
+    })
+    expect(await runningGroups(engine)).toEqual([])
+    expect((await deployShop(engine, machine, shop())).outcome).toBe('succeeded')
   })
 
   it('ends by its time limit', async () => {
@@ -380,66 +406,4 @@ describe('follow', () => {
     expect(codes.at(-1)).toBe('deployment.ended')
     expect(codes).toContain('route.switched')
   })
-})
-
-describe('a server that dies', () => {
-  /** Hangs for ever at the n-th target call, before or after its effect: as if the server was killed there. */
-  const dyingAt = (moment: number, when: 'before' | 'after') => {
-    let calls = 0
-    let isDead = false
-    let died: () => void = () => {}
-    const death = new Promise<void>((resolve) => {
-      died = resolve
-    })
-    const hang = (): Promise<void> => {
-      calls += 1
-      if (calls < moment) return Promise.resolve()
-      isDead = true
-      died()
-      return new Promise(() => {})
-    }
-    const mortal = (machine: MemoryMachine): MemoryMachine => ({
-      ...machine,
-      store: {
-        append: (stream, version, events) =>
-          isDead ? new Promise(() => {}) : machine.store.append(stream, version, events),
-        read: (from, op) => machine.store.read(from, op),
-        head: () => machine.store.head(),
-        verify: (op) => machine.store.verify(op),
-        close: () => machine.store.close(),
-      },
-    })
-    return { death, mortal, faults: { [when]: hang } }
-  }
-
-  const moments = Array.from({ length: 8 }, (_, index) => index + 1)
-  for (const when of ['before', 'after'] as const)
-    it.each(moments)(
-      `${when} its call number %i: the next one ends the deployment in one of the two releases`,
-      async (moment) => {
-        const machine = createMemoryMachine()
-        const first = await start(machine)
-        await deployShop(first, machine, shop())
-        const [oldGroups, oldRoutes] = [await runningGroups(first), await servedBy(first)]
-        await first.close()
-
-        const { death, mortal, faults } = dyingAt(moment, when)
-        const dying = await startMemoryEngine(mortal(machine), faults)
-        machine.manifests.set('/shop/basalt.yaml', shop({ api: '2', cache: '2' }))
-        const { deployment } = await dying.deploy(aDeploy(), anOp())
-        if (deployment === null) throw new Error('nothing began')
-        await Promise.race([death, dying.outcome(deployment, anOp())])
-        void dying.close()
-
-        const next = await start(machine)
-        const result = await next.outcome(deployment, anOp())
-        const [groups, routes] = [await runningGroups(next), await servedBy(next)]
-        expect(result.outcome).toBe('succeeded')
-        expect(routes).not.toEqual(oldRoutes)
-        const web = routes[0]
-        expect(groups).toContain(web)
-        const strangers = groups.filter((id) => !oldGroups.includes(id))
-        expect(strangers).toHaveLength(3)
-      },
-    )
 })

@@ -8,7 +8,7 @@ export class HealBackoff {
   readonly #now: () => number
   readonly #held = new Map<GroupId, { readonly until: number; readonly delayMs: number }>()
 
-  /** @param now milliseconds since the epoch */
+  /** @param now milliseconds of a clock that nobody sets */
   constructor(now: () => number) {
     this.#now = now
   }

@@ -1,4 +1,5 @@
 import type { Attempt } from '../core/attempt.ts'
+import { servingGeneration } from '../core/environment-state.ts'
 import { systemOf } from '../core/ids.ts'
 import type { DeploymentResult, HistoryRequest, HistoryResult, ReleaseList } from './engine.ts'
 import { knownEnvironments } from './find-environment.ts'
@@ -54,8 +55,8 @@ export function deploymentResult(attempt: Attempt): DeploymentResult {
 /** Newest first. */
 export function releases({ journal }: EnginePorts, system: string | null): ReleaseList {
   const serving = [...journal.view.environments].flatMap(([id, state]) => {
-    const generation = state.serving === null ? undefined : state.generations.get(state.serving)?.generation
-    return generation === undefined ? [] : [{ id, digest: generation.release.digest }]
+    const generation = servingGeneration(state)
+    return generation === null ? [] : [{ id, digest: generation.release.digest }]
   })
   const rows = [...journal.view.systems]
     .filter(([name]) => system === null || name === system)

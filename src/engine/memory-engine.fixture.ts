@@ -31,21 +31,31 @@ export function createMemoryMachine(): MemoryMachine {
   }
 }
 
+export interface MemoryFaults extends Pick<MemoryTargetOptions, 'before' | 'after'> {
+  /** Runs before the target is looked at. */
+  readonly beforeObserve?: () => Promise<void>
+  readonly log?: (message: string) => void
+}
+
 export async function startMemoryEngine(
   machine: MemoryMachine,
-  faults: Pick<MemoryTargetOptions, 'before' | 'after'> = {},
+  { beforeObserve, log = () => {}, ...faults }: MemoryFaults = {},
 ): Promise<RunningEngine & { readonly target: ReturnType<typeof createMemoryTarget> }> {
   const { store, world, shelf, manifests } = machine
-  const target = createMemoryTarget({ world, now: Date.now, ...faults })
+  const memory = createMemoryTarget({ world, now: Date.now, ...faults })
+  const observe: typeof memory.observe = async (environment, op) => {
+    await beforeObserve?.()
+    return memory.observe(environment, op)
+  }
   const journal = await openJournal(store, anOp())
   let deployments = journal.view.attempts.size
   const engine = createEngine({
     journal,
-    targets: new Map([['memory', target]]),
+    targets: new Map([['memory', { ...memory, observe }]]),
     releases: shelf,
     now: Date.now,
     newDeploymentId: () => `d-${String(++deployments).padStart(4, '0')}` as DeploymentId,
-    log: () => {},
+    log,
     verifyLedger: (op) => store.verify(op),
     async loadManifest(file) {
       const system = manifests.get(file)
@@ -68,7 +78,7 @@ export async function startMemoryEngine(
       },
     },
   })
-  return { ...engine, target }
+  return { ...engine, target: memory }
 }
 
 function createMemoryShelf(): ReleaseShelf {

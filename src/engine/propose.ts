@@ -52,14 +52,15 @@ export async function propose(
 function keepingWarm(proposed: Plan, state: EnvironmentState): Plan {
   const warmGroups = new Set((warmGeneration(state)?.groups ?? []).map(({ id }) => id))
   const servingGroups = new Set((proposed.from?.groups ?? []).map(({ id }) => id))
-  const first = proposed.steps.findIndex(({ kind }) => kind === 'route')
+  // What stops before that makes room for a start: it is not taken away but replaced.
+  const last = proposed.steps.findLastIndex(({ kind }) => kind === 'start' || kind === 'route')
   const steps = proposed.steps.filter(
     (step, index) =>
       (step.kind !== 'drain' && step.kind !== 'stop') ||
-      index < first ||
+      index < last ||
       proposed.to.groups.length === 0 ||
       proposed.to.binding.warmMs === 0 ||
-      (!servingGroups.has(step.group) && !(first === -1 && warmGroups.has(step.group))),
+      (!servingGroups.has(step.group) && !(last === -1 && warmGroups.has(step.group))),
   )
   return { ...proposed, steps }
 }

@@ -1,8 +1,9 @@
 import { bind, repeatGeneration } from '../core/bind.ts'
-import type { EnvironmentState, ServedGeneration } from '../core/environment-state.ts'
+import type { EnvironmentState } from '../core/environment-state.ts'
 import { type EnvironmentId, systemOf } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import type { Release, ReleaseName } from '../core/release.ts'
+import { findServed, type ServedGeneration, servedNumber, servedReleases } from '../core/served-generation.ts'
 import { BasaltError } from '../errors.ts'
 import { bindingFor } from './deploy.ts'
 import type { DeploymentStarted, PlanResult, RollbackRequest } from './engine.ts'
@@ -47,8 +48,8 @@ const goalBack = (id: EnvironmentId): Goal => ({
   kind: 'rollback',
   warnings: [],
   choose(state) {
-    const served = state.previous === null ? undefined : state.generations.get(state.previous)
-    if (served === undefined) throw nothingBefore(id, state)
+    const served = state.previous === null ? null : servedNumber(state.newest, state.previous)
+    if (served === null) throw nothingBefore(id, state)
     return again(state, served)
   },
 })
@@ -58,10 +59,11 @@ const goalNamed = (id: EnvironmentId, name: ReleaseName, release: Release): Goal
   kind: 'rollback',
   warnings: [],
   choose(state) {
-    const served = [...state.generations.values()].findLast(
-      ({ generation }) => generation.release.digest === name.digest && generation.groups.length > 0,
+    const served = findServed(
+      state.newest,
+      ({ release: { digest }, groups }) => digest === name.digest && groups.length > 0,
     )
-    if (served !== undefined) return again(state, served)
+    if (served !== null) return again(state, served)
     const binding = bindingFor({ id, spec: null, manifest: null }, state, null)
     const to = bind({ environment: id, number: state.lastNumber + 1, name, release, binding })
     return { to, parent: state.serving }
@@ -74,9 +76,7 @@ const again = (state: EnvironmentState, { generation, parent }: ServedGeneration
 })
 
 function nothingBefore(id: EnvironmentId, state: EnvironmentState): BasaltError {
-  const others = [
-    ...new Set([...state.generations.values()].map(({ generation }) => generation.release.name)),
-  ]
+  const others = servedReleases(state.newest)
   return new BasaltError('rollback.impossible', {
     message: `${id} has no good generation before the one that serves`,
     remedy:

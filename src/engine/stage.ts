@@ -1,7 +1,9 @@
 import type { DeploymentId, EnvironmentId } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import { BasaltError } from '../errors.ts'
+import { backoffMs } from '../util/backoff.ts'
 import { createKeyedMutex } from '../util/mutex.ts'
+import { createWake } from '../util/wake.ts'
 import { Conductor } from './conductor.ts'
 import { errorFacts } from './error-facts.ts'
 import { targetNamed } from './find-environment.ts'
@@ -13,11 +15,16 @@ export interface RunningStage extends Stage {
   /** Goes on with every deployment that the ledger shows as not ended: after a start of the server. */
   recover(): void
   nudge(environment: EnvironmentId): void
-  /** Runs a task while no deployment of the environment runs; one that comes waits. Skips it where one does run. */
+  /**
+   * Runs a task while no deployment of the environment runs; one that comes waits. Skips it where one does run,
+   * without waiting for its end.
+   */
   whileQuiet(environment: EnvironmentId, task: () => Promise<void>): Promise<void>
   /** Stops conducting; whatever is under way is gone on with by the next server. */
   close(): Promise<void>
 }
+
+const longestRetryMs = 60_000
 
 /** One conductor for each environment that has a running deployment. */
 export function createStage(ports: EnginePorts): RunningStage {
@@ -32,22 +39,13 @@ export function createStage(ports: EnginePorts): RunningStage {
     }),
   )
 
-  async function run(environment: EnvironmentId): Promise<void> {
-    const deployment = journal.environment(environment).deployment
-    if (deployment === null || closing.signal.aborted) return
-    const target = targetNamed(ports, deployment.to.binding.target)
-    const { now, log } = ports
-    const conductor = new Conductor({ journal, target, environment, now, log, signal: closing.signal })
-    conductors.set(environment, conductor)
-    await conductor.run()
-    conductors.delete(environment)
-  }
+  const isDeploying = (environment: EnvironmentId): boolean =>
+    journal.environment(environment).deployment !== null
 
   function begin(environment: EnvironmentId): void {
-    const done = mutexOf(environment).run(() => run(environment))
-    running.set(environment, done)
-    void done.catch((error: unknown) =>
-      ports.log(`${environment}: its deployment stopped`, { error: errorFacts(error) }),
+    running.set(
+      environment,
+      mutexOf(environment).run(() => untilEnded(ports, conductors, environment, closing.signal)),
     )
   }
 
@@ -61,15 +59,42 @@ export function createStage(ports: EnginePorts): RunningStage {
       for (const environment of journal.view.environments.keys()) begin(environment)
     },
     nudge: (environment) => conductors.get(environment)?.nudge(),
-    whileQuiet: (environment, task) =>
-      mutexOf(environment).run(async () => {
-        if (journal.environment(environment).deployment === null) await task()
-      }),
+    async whileQuiet(environment, task) {
+      if (isDeploying(environment)) return
+      await mutexOf(environment).run(async () => {
+        if (!isDeploying(environment)) await task()
+      })
+    },
     async close() {
       closing.abort()
       for (const stop of unwatch) stop?.()
       await Promise.allSettled(running.values())
     },
+  }
+}
+
+/** Whatever stops a conductor, a deployment is not over before the ledger says so. */
+async function untilEnded(
+  ports: EnginePorts,
+  conductors: Map<EnvironmentId, Conductor>,
+  environment: EnvironmentId,
+  signal: AbortSignal,
+): Promise<void> {
+  const { journal, now, log } = ports
+  for (let failures = 0; !signal.aborted; ) {
+    const { deployment } = journal.environment(environment)
+    if (deployment === null) return
+    try {
+      const target = targetNamed(ports, deployment.to.binding.target)
+      const conductor = new Conductor({ journal, target, environment, now, log, signal })
+      conductors.set(environment, conductor)
+      await conductor.run()
+    } catch (error) {
+      log(`${environment}: its deployment stopped, going on`, { error: errorFacts(error) })
+      await createWake().sleep(backoffMs(++failures, longestRetryMs), signal)
+    } finally {
+      conductors.delete(environment)
+    }
   }
 }
 

@@ -23,15 +23,24 @@ async function environmentStatus(
 ): Promise<EnvironmentStatus | null> {
   const state = ports.journal.environment(id)
   const serving = servingGeneration(state)
-  const shown = serving ?? state.deployment?.to ?? lastOf(state)
-  if (shown === null) return null
-  const target = targetNamed(ports, shown.binding.target)
-  const [observation, traffic] = await Promise.all([target.observe(id, op), trafficOf(target, id, op)])
+  const targetName = serving?.binding.target ?? state.target
+  if (targetName === null) return null
+  const target = targetNamed(ports, targetName)
+  const hasRun = state.newest !== null || state.deployment !== null
+  const observed = target.observe(id, op)
+  const [observation, traffic] = await Promise.all([
+    // A failed first deployment may have found that the target cannot be used here at all.
+    hasRun ? observed : observed.catch((): Observation => ({ environment: id, groups: [], routes: null })),
+    trafficOf(target, id, op),
+  ])
   const services = (serving?.groups ?? []).map((group) => serviceStatus(group, observation, traffic))
   const warm = warmGeneration(state)
+  const drift = state.deployment === null ? driftOf(serving, warm, observation, services) : []
+  // Where nothing ever ran there is nothing to show but what a failed deployment could not take away.
+  if (!hasRun && drift.length === 0) return null
   return {
     name: id,
-    target: shown.binding.target,
+    target: targetName,
     state: stateOf(state, services),
     release: serving === null ? null : { name: serving.release.name, digest: serving.release.digest },
     generation: serving?.number ?? null,
@@ -42,13 +51,10 @@ async function environmentStatus(
       warm === null || state.warm === null
         ? null
         : { generation: warm.number, release: warm.release.name, until: state.warm.until },
-    drift: state.deployment === null ? driftOf(serving, warm, observation, services) : [],
+    drift,
     deployment: state.deployment?.deployment ?? null,
   }
 }
-
-const lastOf = (state: EnvironmentState): Generation | null =>
-  [...state.generations.values()].at(-1)?.generation ?? null
 
 type ServiceStatus = EnvironmentStatus['services'][number]
 

@@ -113,17 +113,21 @@ export class StepRunner {
     )
   }
 
+  /** Never rejects: what cannot be recorded has failed too. */
   async #perform(step: Step, act: () => Promise<void>): Promise<ErrorFacts | null> {
     const since = performance.now()
     const error = await act().then(() => null, errorFacts)
     const durationMs = Math.round((performance.now() - since) * 1000) / 1000
     if (this.#ports.signal.aborted) return error
-    await this.record((deployment) => [
+    const recorded = this.record((deployment) => [
       error === null
         ? { type: 'step-completed', data: { deployment, step, durationMs } }
         : { type: 'step-failed', data: { deployment, step, durationMs, error } },
     ])
-    return error
+    return recorded.then(
+      () => error,
+      (problem: unknown) => error ?? errorFacts(problem),
+    )
   }
 }
 

@@ -64,8 +64,9 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
       await takeDown(engine, journal)
       await engine.close()
       if ((await local.opened()) === null || parts === undefined) return removeUnused(openNetwork)
-      await parts.router.shutdown()
+      // To forget a group the target asks the router, which would start it again.
       await parts.target.shutdown()
+      await parts.router.shutdown()
       for (const { id } of await roots.list()) await roots.release(id, op)
     },
     async close() {
@@ -132,7 +133,10 @@ async function takeDown(engine: Engine, journal: Journal): Promise<void> {
   const actor = { name: 'remove' }
   for (const [id, { deployment: running }] of journal.view.environments) {
     if (running !== null) {
-      await engine.abort(running.deployment, actor, op)
+      await engine.abort(running.deployment, actor, op).catch((error: unknown) => {
+        // Too late to abort is soon enough: it ends by itself.
+        if (!(error instanceof BasaltError && tooLateToAbort.has(error.code))) throw error
+      })
       await engine.outcome(running.deployment, op)
     }
     if (journal.environment(id).serving === null) continue
@@ -152,6 +156,7 @@ async function removeUnused(openNetwork: () => Promise<LocalNetwork>): Promise<v
   await network?.remove()
 }
 
+const tooLateToAbort: ReadonlySet<string> = new Set(['deployment.settled', 'deployment.unknown'])
 const removePatienceMs = 300_000
 
 /** Folding a ledger of a million events takes seconds; one that takes minutes is broken. */

@@ -38,6 +38,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   'service.unknown': 404,
   'deployment.unknown': 404,
   'deployment.in-progress': 409,
+  'deployment.settled': 409,
   'release.ambiguous': 409,
   'environment.ambiguous': 409,
   'route.conflict': 409,

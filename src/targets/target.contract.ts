@@ -14,6 +14,8 @@ export interface TargetHarness {
   group(wish: GroupWish): GroupSpec
   /** Ends an instance from outside, at once, as a crash would. */
   kill(instance: InstanceId): Promise<void>
+  /** Makes the checks of a healthy instance fail for ever, without ending it. */
+  spoil(instance: InstanceId): Promise<void>
   /** A host port that nobody uses. */
   entryPort(): Promise<number>
   /** What a GET at the entry gives: the `version` of the group that answered; null where nobody does. Absent without real traffic. */
@@ -72,10 +74,16 @@ export function describeTargetContract(
       used.add(spec.id)
       return spec
     }
-    const healthy = async (spec: GroupSpec): Promise<readonly InstanceId[]> => {
+    const inState = async (spec: GroupSpec, state: string): Promise<readonly InstanceId[]> => {
       const observation = await harness.target.observe(spec.environment, op())
       const found = observation.groups.find((candidate) => candidate.id === spec.id)
-      return (found?.instances ?? []).filter((instance) => instance.state === 'healthy').map(({ id }) => id)
+      return (found?.instances ?? []).filter((instance) => instance.state === state).map(({ id }) => id)
+    }
+    const healthy = (spec: GroupSpec): Promise<readonly InstanceId[]> => inState(spec, 'healthy')
+    const spoilt = async (spec: GroupSpec, instance: InstanceId | undefined): Promise<void> => {
+      if (instance === undefined) throw new Error('no instance')
+      await harness.spoil(instance)
+      await expect.poll(() => inState(spec, 'unhealthy'), { timeout: 20_000 }).toEqual([instance])
     }
 
     test('observes nothing where nothing was started', async () => {
@@ -148,18 +156,42 @@ export function describeTargetContract(
       expect(observation.groups.map(({ id }) => id)).toEqual(specs.map(({ id }) => id).toSorted())
     })
 
-    test('start of a group that never turns healthy rejects, and stop leaves nothing', async () => {
+    test('start of a group that never turns healthy rejects and leaves nothing', async () => {
       const spec = group({ behaviour: 'never-healthy' })
       await expectCode(harness.target.start(spec, op()), ['group.unhealthy'])
-      await harness.target.stop(spec.id, op())
       expect((await harness.target.observe(staging, op())).groups).toEqual([])
+      await harness.target.stop(spec.id, op())
     })
 
-    test('start of a group that dies at once rejects, and stop leaves nothing', async () => {
+    test('start of a group that dies at once rejects and leaves nothing', async () => {
       const spec = group({ behaviour: 'dies' })
       await expectCode(harness.target.start(spec, op()), ['group.died', 'group.unhealthy'])
-      await harness.target.stop(spec.id, op())
       expect((await harness.target.observe(staging, op())).groups).toEqual([])
+      await harness.target.stop(spec.id, op())
+    })
+
+    test('start replaces an instance that is unhealthy but alive', async () => {
+      const spec = group({ replicas: 2 })
+      await harness.target.start(spec, op())
+      const [first, second] = await healthy(spec)
+      await spoilt(spec, first)
+      await harness.target.start(spec, op())
+      const now = await healthy(spec)
+      expect(now).toHaveLength(2)
+      expect(now).toContain(second)
+      expect(await inState(spec, 'unhealthy')).toEqual([])
+    })
+
+    test('start of a stateful group replaces its own unhealthy instance', async () => {
+      const spec = group({ service: 'cache', volume: 'data' })
+      await harness.target.start(spec, op())
+      const [first] = await healthy(spec)
+      await spoilt(spec, first)
+      await harness.target.start(spec, op())
+      const now = await healthy(spec)
+      expect(now).toHaveLength(1)
+      expect(now).not.toContain(first)
+      expect(await inState(spec, 'unhealthy')).toEqual([])
     })
 
     test('start can be aborted', async () => {
@@ -168,6 +200,14 @@ export function describeTargetContract(
       const started = harness.target.start(spec, { signal: controller.signal })
       setTimeout(() => controller.abort(), 50)
       await expect(started).rejects.toBeInstanceOf(BasaltError)
+    })
+
+    test('stop ends a start that is under way', async () => {
+      const spec = group({ replicas: 2 })
+      const started = harness.target.start(spec, op())
+      const [start] = await Promise.allSettled([started, harness.target.stop(spec.id, op())])
+      expect(start.status === 'rejected' ? start.reason : start.status).toBeInstanceOf(BasaltError)
+      expect((await harness.target.observe(staging, op())).groups).toEqual([])
     })
 
     test('route replaces the whole table in one step', async () => {
@@ -230,6 +270,26 @@ export function describeTargetContract(
       await harness.target.start({ ...spec, replicas: 3 }, op())
       await harness.target.stop(spec.id, op(), 1)
       expect(await healthy(spec)).toEqual(oldest)
+    })
+
+    test('stop keeps those that are well rather than the oldest, and none that is dead', async () => {
+      const spec = group({ replicas: 3 })
+      await harness.target.start(spec, op())
+      const [dead, unwell, well] = await healthy(spec)
+      if (dead === undefined) throw new Error('no instance')
+      await harness.kill(dead)
+      await expect.poll(() => healthy(spec), { timeout: 10_000 }).not.toContain(dead)
+      await spoilt(spec, unwell)
+      await harness.target.stop(spec.id, op(), 2)
+      expect({ well: await healthy(spec), unwell: await inState(spec, 'unhealthy') }).toEqual({
+        well: [well],
+        unwell: [unwell],
+      })
+      await harness.target.stop(spec.id, op(), 1)
+      expect({ well: await healthy(spec), unwell: await inState(spec, 'unhealthy') }).toEqual({
+        well: [well],
+        unwell: [],
+      })
     })
 
     test('environments do not see each other', async () => {

@@ -19,10 +19,14 @@ export interface Target {
   observe(environment: EnvironmentId, op: Op): Promise<Observation>
 
   /**
-   * Makes a group have at least `group.replicas` healthy instances: tops up what is missing, removes dead
-   * instances once replaced, touches nothing that is healthy. Idempotent by id. Resolves when all are
-   * healthy; rejects with `group.unhealthy` or `group.died` (details: {group, lastLogLines}) and then
-   * leaves what it started for `stop` to remove.
+   * Makes a group have at least `group.replicas` healthy instances: tops up what is missing, replaces what is dead
+   * or unhealthy, touches nothing that is healthy. What it replaces goes when the new ones are healthy; of a
+   * stateful group it goes before they start, as a volume never has two writers. Idempotent by id, also while
+   * another start of the group is under way.
+   *
+   * Resolves when all are healthy. Rejects with `group.unhealthy` or `group.died` (details: {group,
+   * lastLogLines}), and has then removed what it launched, so that failing tries do not add up; what had not to
+   * go first is as it was. A start that was aborted may leave what it launched to the next `start` or `stop`.
    */
   start(group: GroupSpec, op: Op): Promise<void>
 
@@ -31,8 +35,11 @@ export interface Target {
 
   /**
    * Takes a group's instances out of traffic, waits for requests in flight (at most the op's deadline or the
-   * group's grace), ends them and removes every trace. `keep` leaves that many, the oldest healthy ones.
+   * group's grace), ends them and removes every trace. `keep` leaves that many, or all that are alive where there
+   * are fewer: healthy ones first, then those that are starting, then unhealthy ones, the oldest of each first.
    * Stopping what is absent is success.
+   *
+   * Ends every start of the group that was called before and is under way: it rejects, and nothing of it is left.
    */
   stop(group: GroupId, op: Op, keep?: number): Promise<void>
 

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
+import type { InstanceId } from '../../core/ids.ts'
 import type { HealthCheck } from '../../core/system.ts'
 import { createHaproxyRouter } from '../../router/haproxy/haproxy-router.ts'
 import { exec } from '../../util/exec.ts'
@@ -52,6 +54,13 @@ function get(port: number, host: string, path: string): Promise<string | null> {
   })
 }
 
+/** Its server answers nobody any more, and its first process, which waits for the server, goes on. */
+async function suspendServer(world: LocalWorld, instance: InstanceId): Promise<void> {
+  const { pid } = (await world.record(instance)).process
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ')
+  for (const child of children) process.kill(Number(child), 'SIGSTOP')
+}
+
 const reason = missing()
 if (reason === null)
   describeTargetContract('local', async () => {
@@ -65,6 +74,7 @@ if (reason === null)
       reopen: () => world.reopen(),
       group: (wish) => groupFor(world, wish),
       kill: (instance) => world.kill(instance),
+      spoil: (instance) => suspendServer(world, instance),
       entryPort: freePort,
       request: get,
       close: () => world.close(),

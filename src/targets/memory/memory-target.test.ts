@@ -56,6 +56,7 @@ describeTargetContract('memory', async () => {
     reopen: async () => open(),
     group: groupFor,
     kill: async (instance) => target.kill(instance),
+    spoil: async (instance) => target.spoil(instance),
     entryPort: async () => ++port,
     close: async () => {},
   }

@@ -5,7 +5,7 @@ import type { Op } from '../../core/op.ts'
 import type { RouteTable } from '../../core/route-table.ts'
 import { BasaltError } from '../../errors.ts'
 import type { Target } from '../target.ts'
-import type { MemoryInstance, MemoryWorld } from './memory-world.ts'
+import { changeGroup, changeInstance, type MemoryInstance, type MemoryWorld } from './memory-world.ts'
 
 export type MemoryCall =
   | { readonly verb: 'prepare' }
@@ -25,29 +25,22 @@ export interface MemoryTargetOptions {
 export interface MemoryTarget extends Target {
   /** Ends an instance as a crash would. */
   kill(instance: InstanceId): void
+  /** Makes an instance unhealthy that goes on running. */
+  spoil(instance: InstanceId): void
 }
 
 /** Instances that only exist in memory: for the simulator, for tests, and for trying a plan without a machine. */
 export function createMemoryTarget(options: MemoryTargetOptions): MemoryTarget {
   const { world, now } = options
   const listeners = new Set<(instance: InstanceId) => void>()
+  /** How often each group was stopped: a start that was under way then has no effect. */
+  const stops = new Map<GroupId, number>()
 
   async function call(description: MemoryCall, op: Op, effect: () => void): Promise<void> {
     await options.before?.(description, op)
     if (op.signal.aborted) throw aborted()
     effect()
     await options.after?.(description, op)
-  }
-
-  const update = (
-    group: GroupId,
-    change: (instances: readonly MemoryInstance[]) => readonly MemoryInstance[],
-  ) => {
-    const held = world.groups.get(group)
-    if (held === undefined) return
-    const instances = change(held.instances)
-    if (instances.length === 0) world.groups.delete(group)
-    else world.groups.set(group, { spec: held.spec, instances: [...instances] })
   }
 
   return {
@@ -64,7 +57,13 @@ export function createMemoryTarget(options: MemoryTargetOptions): MemoryTarget {
 
     observe: async (environment) => observed(world, environment),
 
-    start: (group, op) => call({ verb: 'start', group }, op, () => topUp(world, group, now())),
+    start(group, op) {
+      const stopsBefore = stops.get(group.id)
+      return call({ verb: 'start', group }, op, () => {
+        if (stops.get(group.id) !== stopsBefore) throw aborted()
+        topUp(world, group, now())
+      })
+    },
 
     route: (table, op) =>
       call({ verb: 'route', table }, op, () => {
@@ -73,10 +72,14 @@ export function createMemoryTarget(options: MemoryTargetOptions): MemoryTarget {
         else world.routes.set(table.environment, table)
       }),
 
-    stop: (group, op, keep = 0) =>
-      call({ verb: 'stop', group }, op, () =>
-        update(group, (instances) => instances.filter(({ state }) => state === 'healthy').slice(0, keep)),
-      ),
+    stop(group, op, keep = 0) {
+      stops.set(group, (stops.get(group) ?? 0) + 1)
+      return call({ verb: 'stop', group }, op, () =>
+        changeGroup(world, group, (instances) =>
+          staying.flatMap((state) => inState(instances, state)).slice(0, keep),
+        ),
+      )
+    },
 
     onExit(listener) {
       listeners.add(listener)
@@ -84,25 +87,38 @@ export function createMemoryTarget(options: MemoryTargetOptions): MemoryTarget {
     },
 
     kill(instance) {
-      const group = instance.slice(0, instance.lastIndexOf('.')) as GroupId
-      const dead = { state: 'exited', exitCode: 137, problem: 'killed by signal 9' } as const
-      update(group, (instances) => instances.map((one) => (one.id === instance ? { ...one, ...dead } : one)))
+      changeInstance(world, instance, { state: 'exited', exitCode: 137, problem: 'killed by signal 9' })
       for (const listener of listeners) listener(instance)
     },
+
+    spoil: (instance) => changeInstance(world, instance, { state: 'unhealthy', problem: 'its checks fail' }),
   }
 }
+
+/** Who stays first when not all can. */
+const staying = ['healthy', 'starting', 'unhealthy'] as const
+
+const inState = (
+  instances: readonly MemoryInstance[],
+  state: MemoryInstance['state'],
+): readonly MemoryInstance[] => instances.filter((instance) => instance.state === state)
 
 function observed(world: MemoryWorld, environment: EnvironmentId): Observation {
   const groups = [...world.groups.values()]
     .filter(({ spec }) => spec.environment === environment)
-    .map(({ spec, instances }) => ({ id: spec.id, service: spec.service, instances: [...instances] }))
+    .map(({ spec: { id, service, run }, instances }) => ({
+      id,
+      service,
+      volumes: run.volumes.map(({ name }) => name),
+      instances: [...instances],
+    }))
     .toSorted((a, b) => (a.id < b.id ? -1 : 1))
   return { environment, groups, routes: world.routes.get(environment) ?? null }
 }
 
 function topUp(world: MemoryWorld, group: GroupSpec, at: number): void {
   refuseSecondWriter(world, group)
-  const alive = (world.groups.get(group.id)?.instances ?? []).filter(({ state }) => state === 'healthy')
+  const alive = inState(world.groups.get(group.id)?.instances ?? [], 'healthy')
   const fresh = Array.from({ length: Math.max(0, group.replicas - alive.length) }, (): MemoryInstance => {
     const number = (world.numbers.get(group.id) ?? 0) + 1
     world.numbers.set(group.id, number)

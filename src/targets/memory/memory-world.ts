@@ -23,3 +23,25 @@ export const createMemoryWorld = (): MemoryWorld => ({
   routes: new Map(),
   numbers: new Map(),
 })
+
+/** A group without instances is gone. */
+export function changeGroup(
+  { groups }: MemoryWorld,
+  group: GroupId,
+  change: (instances: readonly MemoryInstance[]) => readonly MemoryInstance[],
+): void {
+  const held = groups.get(group)
+  if (held === undefined) return
+  const instances = change(held.instances)
+  if (instances.length === 0) groups.delete(group)
+  else groups.set(group, { spec: held.spec, instances: [...instances] })
+}
+
+export const changeInstance = (
+  world: MemoryWorld,
+  instance: InstanceId,
+  change: Partial<MemoryInstance>,
+): void =>
+  changeGroup(world, instance.slice(0, instance.lastIndexOf('.')) as GroupId, (instances) =>
+    instances.map((one) => (one.id === instance ? { ...one, ...change } : one)),
+  )

@@ -1,3 +1,4 @@
+import type { GroupSpec } from '../../../core/generation.ts'
 import type { EnvironmentId, GroupId } from '../../../core/ids.ts'
 import type { Observation, ObservedGroup } from '../../../core/observation.ts'
 import type { Op } from '../../../core/op.ts'
@@ -35,11 +36,12 @@ async function observedGroups(
     }),
   )
   const inTraffic = await checkTraffic(context, here, op)
-  const services = new Map<GroupId, string>(here.map(({ record }) => [record.group.id, record.group.service]))
-  return [...services]
-    .map(([id, service]) => ({
+  const specs = new Map<GroupId, GroupSpec>(here.map(({ record }) => [record.group.id, record.group]))
+  return [...specs]
+    .map(([id, { service, run }]) => ({
       id,
       service,
+      volumes: run.volumes.map(({ name }) => name),
       instances: instancesOf(context, id).map((instance) => observed(instance, inTraffic.has(instance.id))),
     }))
     .filter(({ instances }) => instances.length > 0)

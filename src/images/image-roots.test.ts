@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOfBytes } from '../core/digest.ts'
 import { exec } from '../util/exec.ts'
@@ -102,6 +102,29 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
       )
     }
     expect(seen.size).toBe(1)
+  })
+
+  it('hides below an opaque folder what umoci hides there', async (test) => {
+    if ((await exec('umoci', ['--version'])).exitCode !== 0) return test.skip('umoci is not installed')
+    const layers = [
+      ['opt/old', 'opt/sub/old', 'kept'],
+      ['opt/.wh..wh..opq', 'opt/new'],
+    ].map((files, index) => {
+      const place = join(folder, `layer-${index}`)
+      for (const file of files) {
+        mkdirSync(dirname(join(place, file)), { recursive: true })
+        writeFileSync(join(place, file), '')
+      }
+      return execFileSync('tar', ['-C', place, '-c', '.'])
+    })
+    const descriptor = await storeImage(store, { layers })
+    await store.refer({ ...descriptor, annotations: { 'org.opencontainers.image.ref.name': 'x' } })
+    const bundle = join(folder, 'bundle')
+    execFileSync('umoci', ['unpack', '--image', `${store.folder}:x`, bundle])
+    const { path } = await roots.root(descriptor.digest, noMountPoints, op)
+    expect(readdirSync(join(path, 'opt'))).toEqual(['new'])
+    expect(readdirSync(join(path, 'opt'))).toEqual(readdirSync(join(bundle, 'rootfs/opt')))
+    expect(readdirSync(path)).toContain('kept')
   })
 
   it('finds the mounted root after a restart, and mounts it again after a reboot', async () => {

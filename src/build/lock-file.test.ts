@@ -1,4 +1,4 @@
-import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -41,6 +41,13 @@ describe('basalt.lock', () => {
   it('is read back as it was written', async () => {
     const lock = await readPackageLock(await write(), { update: false })
     expect(lock.find(set)).toEqual(set)
+  })
+
+  it('has nothing beside it of a run that was killed, which a copy of the folder would take', async () => {
+    const left = join(folder, `.basalt.lock.${process.pid}-${'0'.repeat(16)}-1.tmp`)
+    writeFileSync(left, 'half')
+    await readPackageLock(join(folder, 'basalt.lock'), { update: false })
+    expect(existsSync(left)).toBe(false)
   })
 
   it("is the owner's of its folder, whoever builds", async (test) => {

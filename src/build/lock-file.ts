@@ -1,11 +1,12 @@
 import { readFile, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { digestOf } from '../core/digest.ts'
 import type { Digest } from '../core/ids.ts'
 import { BasaltError } from '../errors.ts'
 import { writeFileAtomic } from '../util/atomic-write.ts'
+import { removeLeftovers } from '../util/remove-leftovers.ts'
 import type { LockedPackage, LockedSet, PackageLock, PackageRequest } from './package-lock.ts'
 
 const header = '# Made by `basalt build`: every Debian package by version and SHA-256. Commit it.\n'
@@ -37,6 +38,8 @@ export async function readPackageLock(
   file: string,
   options: { readonly update: boolean },
 ): Promise<PackageLock> {
+  // Before anything of the folder is copied: what a killed run was writing is no source of anybody's.
+  await removeLeftovers(dirname(file), `.${basename(file)}.`)
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw unreadable(file, cause)

@@ -18,7 +18,9 @@ import { exec } from '../util/exec.ts'
 import { readMounts } from '../util/mountinfo.ts'
 import type { ContentStore } from './content-store.ts'
 import { type Compression, type Member, storeImage, tarOf } from './image.fixture.ts'
+import { loadImage } from './image.ts'
 import { createImageRoots, type ImageRoots } from './image-roots.ts'
+import { makeRoot } from './make-root.ts'
 import { openContentStore } from './oci-layout-store.ts'
 import type { Exec, Sealing } from './root-sealing.ts'
 
@@ -184,12 +186,27 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
 
   it('removes what a crash left behind', async () => {
     const dead = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim()
-    mkdirSync(join(folder, `roots/.${dead}-1/root/bin`), { recursive: true })
-    const mounted = join(folder, `roots/.${dead}-2/mounted`)
+    const token = '0'.repeat(16)
+    // The second one: of a process that had this one's number, as servers in a container have.
+    for (const pid of [dead, process.pid])
+      mkdirSync(join(folder, `roots/.${pid}-${token}-1/root/bin`), { recursive: true })
+    const mounted = join(folder, `roots/.${dead}-${token}-2/mounted`)
     mkdirSync(mounted, { recursive: true })
     execFileSync('mount', ['-t', 'tmpfs', 'left-by-a-killed-server', mounted])
     await roots.root(await image(), noMountPoints, op)
     expect(readdirSync(join(folder, 'roots')).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+
+  it('is never made upon what is there already', async () => {
+    const stale = join(folder, 'making/root/of-another-image')
+    mkdirSync(stale, { recursive: true })
+    const wanted = {
+      id: '0'.repeat(64),
+      image: await loadImage(store, await image()),
+      mountPoints: noMountPoints,
+    }
+    const making = makeRoot({ store, exec, ...wanted, sealing, folder: join(folder, 'making') }, op)
+    await expect(making).rejects.toMatchObject({ code: 'store.unavailable' })
   })
 
   it('goes on for the others when one caller aborts, and stops when all have', async () => {

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOfBytes } from '../core/digest.ts'
 import type { Digest } from '../core/ids.ts'
 import type { ContentStore, Descriptor } from './content-store.ts'
 import { mediaTypes } from './descriptor.ts'
-import { openContentStore } from './oci-layout-store.ts'
+import { ingestPath, openContentStore } from './oci-layout-store.ts'
 
 let folder: string
 let store: ContentStore
@@ -37,12 +37,18 @@ describe('openContentStore', () => {
 
   it('removes what dead processes left behind, and nothing of living ones', async () => {
     const dead = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim()
-    await writeFile(join(store.folder, `ingest/${dead}-1`), 'half')
-    await mkdir(join(store.folder, `ingest/${dead}-2/blobs`), { recursive: true })
+    const token = '0'.repeat(16)
+    await writeFile(join(store.folder, `ingest/${dead}-${token}-1`), 'half')
+    await mkdir(join(store.folder, `ingest/${dead}-${token}-2/blobs`), { recursive: true })
+    await writeFile(
+      join(store.folder, `ingest/${process.pid}-${token}-3`),
+      'of an earlier process of this number',
+    )
     await writeFile(join(store.folder, '.index.json.0123456789ab.tmp'), 'half')
-    await writeFile(join(store.folder, `ingest/${process.pid}-999999`), 'in progress')
+    const inProgress = ingestPath(store.folder)
+    await writeFile(inProgress, 'in progress')
     await openContentStore(store.folder)
-    expect(await leftovers()).toEqual([`${process.pid}-999999`])
+    expect(await leftovers()).toEqual([basename(inProgress)])
     expect((await readdir(store.folder)).sort()).toEqual(['blobs', 'index.json', 'ingest', 'oci-layout'])
   })
 })

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
@@ -8,6 +8,7 @@ import type { Digest } from '../../core/ids.ts'
 import { BasaltError } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import { descriptorSchema } from '../../images/descriptor.ts'
+import { temporaryName } from '../../util/temporary-name.ts'
 import { type ImageConfig, type ImageLayer, imageConfigSchema } from './image-config.ts'
 import type { LayerPath } from './image-paths.ts'
 import type { LayerCache } from './layer-cache.ts'
@@ -79,7 +80,8 @@ async function withUncompressed<Result>(
   const decompress = decompressorOf(mediaType)
   if (decompress === null) return use(store.path(digest))
   await mkdir(cacheFolder, { recursive: true })
-  const folder = await mkdtemp(join(cacheFolder, `${process.pid}-unpack-`))
+  const folder = join(cacheFolder, temporaryName())
+  await mkdir(folder)
   try {
     const file = join(folder, 'layer.tar')
     await pipeline(await store.open(digest), decompress, createWriteStream(file))

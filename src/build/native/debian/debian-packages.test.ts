@@ -20,6 +20,7 @@ import type { ContentStore } from '../../../images/content-store.ts'
 import { openContentStore } from '../../../images/oci-layout-store.ts'
 import { exec } from '../../../util/exec.ts'
 import { scanTar } from '../../../util/tar-scanner.ts'
+import { temporaryName } from '../../../util/temporary-name.ts'
 import { packageLockDigest, readPackageLock, writePackageLock } from '../../lock-file.ts'
 import type { PackageLock } from '../../package-lock.ts'
 import { createNativeBuilder } from '../native-builder.ts'
@@ -461,13 +462,18 @@ describe('Debian packages', () => {
     const debs = join(home, 'cache/debs')
     const scratch = join(home, 'cache/scratch')
     mkdirSync(debs, { recursive: true })
-    for (const pid of [dead, String(process.pid)]) {
-      mkdirSync(join(scratch, `${pid}-packages-x`), { recursive: true })
-      writeFileSync(join(debs, `a.deb.${pid}-x.tmp`), '')
+    const layers = join(home, 'cache/layers')
+    mkdirSync(layers)
+    const own = temporaryName()
+    for (const name of [own, own.replace(/^\d+/, dead)]) {
+      mkdirSync(join(scratch, name), { recursive: true })
+      writeFileSync(join(debs, `a.deb.${name}.tmp`), '')
+      writeFileSync(join(layers, `.x.json.${name}.tmp`), '')
     }
     await build(['libone'])
-    expect(readdirSync(scratch)).toEqual([`${process.pid}-packages-x`])
-    expect(readdirSync(debs).filter((name) => name.endsWith('.tmp'))).toEqual([`a.deb.${process.pid}-x.tmp`])
+    expect(readdirSync(scratch)).toEqual([own])
+    expect(readdirSync(debs).filter((name) => name.endsWith('.tmp'))).toEqual([`a.deb.${own}.tmp`])
+    expect(readdirSync(layers).filter((name) => name.endsWith('.tmp'))).toEqual([`.x.json.${own}.tmp`])
   })
 
   it('fetches an archive again that was damaged in the cache', async () => {

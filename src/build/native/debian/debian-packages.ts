@@ -4,13 +4,13 @@ import { BasaltError } from '../../../errors.ts'
 import type { ContentStore } from '../../../images/content-store.ts'
 import { createConcurrencyLimit } from '../../../util/concurrency-limit.ts'
 import type { exec as realExec } from '../../../util/exec.ts'
+import { removeLeftovers } from '../../../util/remove-leftovers.ts'
 import { createSharedJobs } from '../../../util/shared-jobs.ts'
 import { sortBytewise } from '../../../util/sort-bytewise.ts'
 import type { LockedSet, PackageLock, PackageRequest } from '../../package-lock.ts'
 import type { Layer } from '../layer-cache.ts'
 import { notifyLayer } from '../layer-progress.ts'
 import type { PackageSource } from '../package-source.ts'
-import { removeLeftovers } from '../remove-leftovers.ts'
 import { baseLayer } from './base-layer.ts'
 import type { DebianMirrors, Mirror } from './debian-mirrors.ts'
 import type { HttpGet } from './http-get.ts'
@@ -58,7 +58,7 @@ export function createDebianPackages(ports: DebianPorts): PackageSource {
     scratchFolder: join(ports.cacheFolder, 'scratch'),
   }
   const folders = ['debs', 'indexes', 'scratch'].map((name) => join(ports.cacheFolder, name))
-  let tidied: Promise<void> | undefined
+  let tidied: Promise<unknown> | undefined
 
   const findSet = async (request: PackageRequest, op: Op): Promise<LockedSet> => {
     const known = ports.lock.find(request)
@@ -72,7 +72,7 @@ export function createDebianPackages(ports: DebianPorts): PackageSource {
 
   return {
     async layers({ suite, packages, service }, cache, op) {
-      await (tidied ??= removeLeftovers(folders))
+      await (tidied ??= Promise.all(folders.map((folder) => removeLeftovers(folder))))
       const requested = [...new Set(sortBytewise(packages))]
       const request: PackageRequest = { suite, architecture: ports.architecture, requested }
       const set = await sets.run(JSON.stringify(request), op.signal, (signal) =>

@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
 import { onDisk } from '../../../util/disk-error.ts'
+import { temporaryName } from '../../../util/temporary-name.ts'
 import type { HttpGet } from './http-get.ts'
 
 export interface Wanted {
@@ -18,7 +19,7 @@ export interface Wanted {
  * address answered that it has no such file. Rejects with `build.hash-mismatch` or `network.unreachable`.
  */
 export async function download(wanted: Wanted, file: string, httpGet: HttpGet, op: Op): Promise<boolean> {
-  const temporary = `${file}.${process.pid}-${randomUUID()}.tmp`
+  const temporary = `${file}.${temporaryName()}.tmp`
   let failure: BasaltError | null = null
   try {
     for (const url of wanted.urls) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Op } from '../../../core/op.ts'
@@ -9,6 +9,7 @@ import type { exec as realExec } from '../../../util/exec.ts'
 import { sortBytewise } from '../../../util/sort-bytewise.ts'
 import type { TarEntry } from '../../../util/tar-entry.ts'
 import { writeTar } from '../../../util/tar-writer.ts'
+import { temporaryName } from '../../../util/temporary-name.ts'
 import type { LockedPackage } from '../../package-lock.ts'
 import { nativeBuilderVersion } from '../builder-version.ts'
 import type { Layer, LayerCache } from '../layer-cache.ts'
@@ -65,10 +66,8 @@ export async function packageLayer(
   if (record?.paths !== undefined) return { ...record, paths: record.paths, createdBy, cached: true }
 
   await onDisk(ports.scratchFolder, mkdir(ports.scratchFolder, { recursive: true }))
-  const folder = await onDisk(
-    ports.scratchFolder,
-    mkdtemp(join(ports.scratchFolder, `${process.pid}-packages-`)),
-  )
+  const folder = join(ports.scratchFolder, temporaryName())
+  await onDisk(folder, mkdir(folder))
   try {
     const entries = await entriesOf(group.packages, folder, ports, op)
     const blob = await ports.store.put(

@@ -174,14 +174,36 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
     expect(readdirSync(join(folder, 'roots'))).toEqual((await roots.list()).map((root) => root.id))
   })
 
-  it('leaves nothing of a layer whose bytes went bad', async () => {
+  it('leaves nothing of a layer whose bytes went bad, so that it can be brought anew', async () => {
     const layer = await tarOf(base)
-    const { digest } = await storeImage(store, { layers: [layer] })
-    const blob = store.path(digestOfBytes(layer))
-    chmodSync(blob, 0o644)
-    writeFileSync(blob, layer.toString('latin1').replace('\0tool', '\0fool'), 'latin1')
-    await expect(roots.root(digest, noMountPoints, op)).rejects.toMatchObject({ code: 'content.corrupt' })
-    expect(readdirSync(join(folder, 'roots'))).toEqual([])
+    const plain = () => storeImage(store, { layers: [layer] })
+    const packed = () => storeImage(store, { layers: [layer], compression: 'gzip' })
+    const turned = (bytes: Buffer) => bytes.with(700, (bytes[700] ?? 0) ^ 1)
+    const cutOff = (bytes: Buffer) => bytes.subarray(0, 500)
+    for (const [make, damage] of [
+      [plain, turned],
+      [plain, cutOff],
+      [packed, (bytes: Buffer) => bytes.with(40, (bytes[40] ?? 0) ^ 1)],
+      [packed, (bytes: Buffer) => bytes.subarray(0, 50)],
+    ] as const) {
+      const { digest } = await make()
+      const blob = JSON.parse(readFileSync(store.path(digest), 'utf8')).layers[0].digest
+      const good = readFileSync(store.path(blob))
+      chmodSync(store.path(blob), 0o644)
+      writeFileSync(store.path(blob), damage(good))
+      await expect(roots.root(digest, noMountPoints, op)).rejects.toMatchObject({ code: 'content.corrupt' })
+      expect(readdirSync(join(folder, 'roots'))).toEqual([])
+      expect(await store.has(blob)).toBe(false)
+      await make()
+    }
+    expect((await roots.root((await plain()).digest, noMountPoints, op)).path).toContain(folder)
+  })
+
+  it('leaves the blob of a layer that never was what the image says', async () => {
+    const layer = await tarOf(base)
+    const { digest } = await storeImage(store, { layers: [layer], diffIds: [digestOfBytes('other')] })
+    await expect(roots.root(digest, noMountPoints, op)).rejects.toMatchObject({ code: 'image.invalid' })
+    expect(await store.has(digestOfBytes(layer))).toBe(true)
   })
 
   it('removes what a crash left behind', async () => {

@@ -6,6 +6,7 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOfBytes } from '../core/digest.ts'
 import type { Digest } from '../core/ids.ts'
+import { BasaltError, invariant } from '../errors.ts'
 import type { ContentStore, Descriptor } from './content-store.ts'
 import { mediaTypes } from './descriptor.ts'
 import { ingestPath, openContentStore } from './oci-layout-store.ts'
@@ -100,9 +101,21 @@ describe('put', () => {
     const { digest } = await store.put(Buffer.from('precious'))
     execFileSync('chmod', ['644', store.path(digest)])
     await writeFile(store.path(digest), 'prec1ous')
-    await expect(store.read(digest)).rejects.toMatchObject({ code: 'content.corrupt' })
     await store.put(Readable.from([Buffer.from('precious')]))
     expect((await store.read(digest)).toString()).toBe('precious')
+  })
+
+  it.each(['read', 'verify'] as const)('does not count as there what %s found to be bad', async (how) => {
+    const { digest } = await store.put(Buffer.from('precious'))
+    await store.verify(digest)
+    execFileSync('chmod', ['644', store.path(digest)])
+    await writeFile(store.path(digest), 'prec1ous')
+    const corrupt = await store[how](digest).catch((cause: unknown) => cause as BasaltError)
+    invariant(corrupt instanceof BasaltError, 'it was not noticed')
+    expect(corrupt.code).toBe('content.corrupt')
+    expect(await store.has(digest)).toBe(false)
+    expect(await readFile(String(corrupt.details['aside']), 'utf8')).toBe('prec1ous')
+    await expect(store[how](digest)).rejects.toMatchObject({ code: 'image.unknown' })
   })
 
   it('says that the disk is full and keeps nothing', async (ctx) => {

@@ -2,14 +2,15 @@ import { createReadStream } from 'node:fs'
 import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { digestOfBytes } from '../core/digest.ts'
-import type { Digest } from '../core/ids.ts'
 import { BasaltError } from '../errors.ts'
 import { syncFolder, writeFileAtomic } from '../util/atomic-write.ts'
 import { diskError } from '../util/disk-error.ts'
+import { digestOfFile } from '../util/file-digest.ts'
 import { removeLeftovers } from '../util/remove-leftovers.ts'
 import { temporaryName } from '../util/temporary-name.ts'
 import { createBlobFolder } from './blob-folder.ts'
 import type { ContentStore } from './content-store.ts'
+import { moveAside } from './corrupt-blob.ts'
 import { createLayoutIndex, encodeLayoutIndex } from './layout-index.ts'
 
 const layoutVersion = '1.0.0'
@@ -35,10 +36,15 @@ function createContentStore(folder: string): ContentStore {
   return {
     folder,
     ...blobs,
+    async verify(digest) {
+      await blobs.size(digest)
+      if ((await digestOfFile(blobs.path(digest))) !== digest)
+        await moveAside(folder, blobs.path(digest), digest)
+    },
     async read(digest) {
       await blobs.size(digest)
       const bytes = await readFile(blobs.path(digest))
-      if (digestOfBytes(bytes) !== digest) throw corruptBlob(blobs.path(digest), digest)
+      if (digestOfBytes(bytes) !== digest) return moveAside(folder, blobs.path(digest), digest)
       return bytes
     },
     async open(digest) {
@@ -91,10 +97,3 @@ async function assertLayoutVersion(path: string): Promise<void> {
     remedy: 'Point BASALT_HOME to another folder.',
   })
 }
-
-const corruptBlob = (path: string, digest: Digest): BasaltError =>
-  new BasaltError('content.corrupt', {
-    message: `${path} no longer has the digest ${digest}`,
-    remedy: 'Check the disk; then build or import the image again, which mends the blob.',
-    details: { digest, path },
-  })

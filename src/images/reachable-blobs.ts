@@ -9,7 +9,7 @@ const maxBlobs = 100_000
 /**
  * Every blob that a descriptor leads to, itself included, in the order found. A manifest's `subject` is not followed:
  * it points upwards. Rejects with `image.unknown` when one is missing, `image.invalid` when one is malformed, not as
- * large as it is said to be, or said to be two things.
+ * large as it is said to be, or said to be two things; `content.corrupt` when one was cut off.
  */
 export async function reachableBlobs(
   store: ContentStore,
@@ -25,7 +25,10 @@ export async function reachableBlobs(
     }
     if (found.size === maxBlobs) throw invalid(next, `it leads to more than ${maxBlobs} blobs`)
     const sizeBytes = await store.size(next.digest)
-    if (sizeBytes !== next.size) throw invalid(next, `it has ${sizeBytes} bytes instead of ${next.size}`)
+    if (sizeBytes !== next.size) {
+      await store.verify(next.digest)
+      throw invalid(next, `it has ${sizeBytes} bytes instead of ${next.size}`)
+    }
     found.set(next.digest, next)
     pending.push(...(await childrenOf(store, next)))
   }

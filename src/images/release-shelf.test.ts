@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -203,6 +203,15 @@ describe('an archive', () => {
     chmodSync(store.path(layer), 0o644)
     writeFileSync(store.path(layer), readFileSync(store.path(layer)).fill('x', 600, 601))
     await expect(exported(shelf, artifact)).rejects.toMatchObject({ code: 'content.corrupt' })
+    expect(await store.has(layer)).toBe(false)
+  })
+
+  it('takes a blob that was cut off for corrupt, not for a bad image', async () => {
+    const { artifact } = await shelf.put(release)
+    const layer = JSON.parse(readFileSync(store.path(web.digest), 'utf8')).layers[0].digest
+    truncateSync(store.path(layer), 1000)
+    await expect(exported(shelf, artifact)).rejects.toMatchObject({ code: 'content.corrupt' })
+    expect(await store.has(layer)).toBe(false)
   })
 })
 

@@ -138,7 +138,7 @@ describe('Debian packages', () => {
     { update = false, ...setup }: Setup & { update?: boolean } = {},
   ) => {
     const lock = await readPackageLock(lockFile(), { update })
-    const context = { service: 'web', folder: home, sourceTime: 1_750_000_000, revision: null }
+    const context = { service: 'web', folder: home, sourceTime: 1_750_000_000, revision: null, dirty: false }
     const op = {
       signal: new AbortController().signal,
       notify: (event: ProgressEvent) => void setup.events?.push(event),
@@ -237,7 +237,7 @@ describe('Debian packages', () => {
     const other = await readPackageLock(lockFile(), { update: true })
     const first = await readPackageLock(lockFile(), { update: false })
     for (const lock of [first, other]) {
-      const context = { service: 'web', folder: home, sourceTime: 1, revision: null }
+      const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
       await builderWith(lock).build(recipe(['tool']), context, { signal: new AbortController().signal })
     }
     expect(packageLockDigest(other)).toBe(packageLockDigest(first))
@@ -248,7 +248,7 @@ describe('Debian packages', () => {
   it('shares indexes and layers between builds at the same time', async () => {
     const lock = await readPackageLock(lockFile(), { update: false })
     const builder = builderWith(lock)
-    const context = { service: 'web', folder: home, sourceTime: 1, revision: null }
+    const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
     const op = { signal: new AbortController().signal }
     await Promise.all(
       [['tool'], ['libone'], ['tool']].map((packages) => builder.build(recipe(packages), context, op)),
@@ -413,7 +413,7 @@ describe('Debian packages', () => {
       const { port } = silent.address() as AddressInfo
       const archive = [{ url: `http://127.0.0.1:${port}`, checkValidUntil: true }]
       const lock = await readPackageLock(lockFile(), { update: false })
-      const context = { service: 'web', folder: home, sourceTime: 1, revision: null }
+      const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
       const abort = new AbortController()
       silent.once('request', () => abort.abort())
       const run = builderWith(lock, { mirrors: { archive, security: [] } }).build(

@@ -103,7 +103,9 @@ const byKey = (sets: readonly LockedSet[]): readonly LockedSet[] =>
   sets.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
 
 const latest = (dates: readonly string[]): string | null =>
-  dates.toSorted((a, b) => Date.parse(b) - Date.parse(a))[0] ?? null
+  dates
+    .filter((date) => !Number.isNaN(Date.parse(date)))
+    .toSorted((a, b) => Date.parse(b) - Date.parse(a))[0] ?? null
 
 const keyOf = ({ suite, architecture, requested }: PackageRequest): string =>
   [suite, architecture, ...requested].join(' ')

@@ -140,6 +140,7 @@ async function offerOf(suite: string, ports: DebianPorts, op: Op): Promise<Offer
   const release = await fetchRelease(suite, mirrors.archive, ports, op)
   if (release === null) throw absent(suite, mirrors.archive)
   const updates = await fetchRelease(`${suite}-updates`, [release.mirror], ports, op)
+  if (updates === null && !rolling.includes(suite)) notifyWithoutUpdates(suite, release.mirror, op)
   const security = await fetchRelease(`${suite}-security`, mirrors.security, ports, op)
   if (security === null && mirrors.security.length > 0 && !rolling.includes(suite)) {
     throw absent(`${suite}-security`, mirrors.security)
@@ -157,6 +158,14 @@ async function offerOf(suite: string, ports: DebianPorts, op: Op): Promise<Offer
     dates: Object.fromEntries(releases.map((found) => [found.suite, found.date])),
   }
 }
+
+/** Not refused, as suites that are no longer supported lose theirs. */
+const notifyWithoutUpdates = (suite: string, { url }: Mirror, op: Op): void =>
+  op.notify?.({
+    code: 'build.warning',
+    message: `${url} has no ${suite}-updates: packages come from ${suite} and its security updates alone`,
+    data: { suite, mirror: url },
+  })
 
 const absent = (suite: string, mirrors: readonly Mirror[]): BasaltError =>
   new BasaltError('build.failed', {

@@ -34,13 +34,14 @@ export async function fetchIndex(
   const name = compressions
     .map((end) => `Packages${end}`)
     .find((name) => release.files.has(`${folder}/${name}`))
-  const sha256 = release.files.get(`${folder}/${name}`)
-  if (name === undefined || sha256 === undefined) {
+  const listed = release.files.get(`${folder}/${name}`)
+  if (name === undefined || listed === undefined) {
     throw new BasaltError('build.failed', {
       message: `${release.suite} has no packages for ${architecture}`,
       details: { suite: release.suite, architecture },
     })
   }
+  const { sha256 } = listed
   await onDisk(ports.cacheFolder, mkdir(ports.cacheFolder, { recursive: true }))
   const cached = join(ports.cacheFolder, `${sha256}.v${formatVersion}.tsv`)
   const known = await readFile(cached, 'utf8').catch(() => null)
@@ -52,7 +53,8 @@ export async function fetchIndex(
   const urls = [...(release.byHash ? [`${base}/by-hash/SHA256/${sha256}`] : []), `${base}/${name}`]
   const compressed = join(ports.cacheFolder, `${temporaryName()}${name.slice('Packages'.length)}`)
   try {
-    if (!(await download({ what, urls, sha256 }, compressed, ports.httpGet, op))) throw absent(what, release)
+    if (!(await download({ what, urls, ...listed }, compressed, ports.httpGet, op)))
+      throw absent(what, release)
     const compact = await compactPackages(decompressed(compressed, op))
     await writeFileAtomic(cached, compact)
     return compact

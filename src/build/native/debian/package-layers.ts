@@ -48,9 +48,13 @@ export function layerGroups(packages: readonly LockedPackage[]): readonly LayerG
 }
 
 const groupOf = (packages: readonly LockedPackage[]): LayerGroup => ({
-  inputs: [nativeBuilderVersion, ...packages.map((item) => item.sha256)].join(' '),
+  inputs: [nativeBuilderVersion, ...packages.map(inputOf)].join(' '),
   packages,
 })
+
+/** The names too, as a layer that was made under one name must not be found under another. */
+const inputOf = ({ name, version, architecture, sha256 }: LockedPackage): string =>
+  `${name}_${version}_${architecture}=${sha256}`
 
 /** The layer of a group: from the cache, or made of the packages' archives. */
 export async function packageLayer(
@@ -90,7 +94,7 @@ async function entriesOf(
   const entries = new Map<string, TarEntry>()
   for (const item of packages) {
     const deb = await debFile(item, ports.pool, op)
-    for (const entry of await packageEntries(item.name, deb, folder, ports, op)) {
+    for (const entry of await packageEntries(item, deb, folder, ports, op)) {
       // Packages share folders; of a folder the first one counts.
       if (!(entry.kind === 'directory' && entries.has(entry.path))) entries.set(entry.path, entry)
     }

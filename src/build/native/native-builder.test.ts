@@ -19,6 +19,7 @@ import type { Op, ProgressEvent } from '../../core/op.ts'
 import type { CopySpec, NativeRecipe } from '../../core/system.ts'
 import { invariant } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
+import { storeImage, tarOf } from '../../images/image.fixture.ts'
 import { openContentStore } from '../../images/oci-layout-store.ts'
 import { exec } from '../../util/exec.ts'
 import { scanTar } from '../../util/tar-scanner.ts'
@@ -463,6 +464,20 @@ describe('native builder', () => {
         config: { Entrypoint: ['tool'], User: '5', Env: ['A=1', 'B=2', expect.stringMatching(/^PATH=/)] },
       })
       expect(config['history']).toHaveLength(2)
+    })
+
+    it('is built upon a compressed image only when its layers are what it says', async () => {
+      const layer = await tarOf([{ name: 'usr/bin/tool', mode: 0o755, content: 'x' }])
+      for (const compression of ['none', 'gzip', 'zstd'] as const) {
+        const { digest } = await storeImage(store, { layers: [layer], compression })
+        const from = { base: { kind: 'image', digest }, entrypoint: ['tool'] } as const
+        await expect(build(from)).resolves.toBeDefined()
+        const lie = await storeImage(store, { layers: [layer], compression, diffIds: [digest] })
+        await expect(build({ ...from, base: { kind: 'image', digest: lie.digest } })).rejects.toMatchObject({
+          code: 'image.invalid',
+        })
+      }
+      expect(readdirSync(join(home, 'cache'))).toEqual(['layers'])
     })
 
     it('rejects an unknown base and an aborted build', async () => {

@@ -55,7 +55,7 @@ async function buildImage(
 ): Promise<BuiltImage> {
   const { base: from } = recipe
   const { architecture } = ports
-  const base = from.kind === 'image' ? await readBaseImage(from.digest, architecture, ports) : null
+  const base = from.kind === 'image' ? await readBaseImage(from.digest, architecture, ports, op) : null
   const debian =
     from.kind === 'debian'
       ? await ports.debian.layers(

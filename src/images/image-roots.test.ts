@@ -88,7 +88,9 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
     expect((await mountsHere()).length).toBe(2)
     // A folder that the image has needs no root of its own.
     expect(await roots.root(digest, { directories: ['/home', '/var/run'], files: [] }, op)).toEqual(all[0])
-    expect((await roots.list()).map(({ id, mounted, image }) => ({ id, mounted, image }))).toEqual(
+    expect(
+      (await roots.list()).map(({ id, mounted, record }) => ({ id, mounted, image: record?.image })),
+    ).toEqual(
       [all[0]?.id ?? '', other.id]
         .toSorted((a, b) => (a < b ? -1 : 1))
         .map((id) => ({ id, mounted: true, image: digest })),
@@ -150,6 +152,24 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
     expect(() => writeFileSync(join(path, 'new'), '')).toThrow('EROFS')
     expect((await mountsHere()).length).toBe(1)
   })
+
+  it.each([true, false])(
+    'makes a root again whose record cannot be read (still mounted: %s)',
+    async (mounted) => {
+      const digest = await image()
+      const { id, path } = await roots.root(digest, noMountPoints, op)
+      if (!mounted) await roots.release(id, op)
+      writeFileSync(join(path, '../root.json'), '{')
+      // It is listed for whoever takes all of them away.
+      expect(await roots.list()).toEqual([{ id, path, mounted, record: null }])
+      expect((await open().root(digest, noMountPoints, op)).path).toBe(path)
+      expect(readFileSync(join(path, 'bin/tool'), 'utf8')).toBe('tool')
+      expect((await mountsHere()).length).toBe(1)
+      writeFileSync(join(path, '../root.json'), '{')
+      await roots.remove(id, op)
+      expect(readdirSync(join(folder, 'roots'))).toEqual([])
+    },
+  )
 
   it('releases and removes, any number of times', async () => {
     const { id, path } = await roots.root(await image(), noMountPoints, op)
@@ -267,7 +287,7 @@ describe('sealed bytes', () => {
     for (const place of ['one', 'two']) {
       const roots = createImageRoots({ store, folder: join(folder, place), exec, sealing: 'erofs' })
       await roots.root(digest, noMountPoints, op)
-      for (const root of await roots.list()) digests.add(root.erofsDigest)
+      for (const root of await roots.list()) digests.add(root.record?.erofsDigest ?? null)
     }
     expect(digests.size).toBe(1)
     expect([...digests][0]).toMatch(/^sha256:/)
@@ -306,7 +326,7 @@ describe('sealed bytes', () => {
     expect(await roots.sealing()).toBe('erofs')
     await roots.release(id, op)
     await roots.root(digest, noMountPoints, op)
-    expect((await roots.list()).map((root) => root.sealing)).toEqual(['erofs'])
+    expect((await roots.list()).map((root) => root.record?.sealing)).toEqual(['erofs'])
   })
 
   it('say that the disk is full and leave nothing', async () => {

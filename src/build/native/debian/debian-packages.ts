@@ -82,7 +82,10 @@ export function createDebianPackages(ports: DebianPorts): PackageSource {
       const base = await jobs.run('filesystem', op.signal, () => baseLayer({ store: ports.store, cache }))
       const layers = await allOrNone(layerGroups(set.packages), op, async (group, { signal }) => {
         const layer = await jobs.run(group.inputs, signal, (shared) =>
-          limit(() => packageLayer(group, cache, layerPorts, { ...op, signal: shared })),
+          limit(() => {
+            shared.throwIfAborted()
+            return packageLayer(group, cache, layerPorts, { ...op, signal: shared })
+          }),
         )
         notifyLayer(layer, service, op)
         return layer

@@ -72,7 +72,7 @@ async function buildOf(folder: string, home: string): Promise<() => Promise<void
     now: Date.now,
     debian: { layers: () => Promise.reject(new Error('the recipe has no packages')) },
   })
-  const context = { service: 'bench', folder, sourceTime: 1_750_000_000, revision: null }
+  const context = { service: 'bench', folder, sourceTime: 1_750_000_000, revision: null, dirty: false }
   return async () => {
     await builder.build(recipe, context, { signal: new AbortController().signal })
   }

@@ -18,6 +18,8 @@ export interface BuildContext {
   readonly sourceTime: number
   /** 40 hex digits, or null outside git. For provenance, not for bytes of layers. */
   readonly revision: string | null
+  /** What is copied differs from the revision, so that this says nothing of the bytes. */
+  readonly dirty: boolean
 }
 
 export interface BuiltImage {

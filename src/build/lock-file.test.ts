@@ -1,4 +1,4 @@
-import { chownSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -41,6 +41,55 @@ describe('basalt.lock', () => {
   it('is read back as it was written', async () => {
     const lock = await readPackageLock(await write(), { update: false })
     expect(lock.find(set)).toEqual(set)
+  })
+
+  it('keeps what is pinned for other architectures, as long as the packages are wanted', async () => {
+    const file = join(folder, 'basalt.lock')
+    const arm: LockedSet = { ...set, architecture: 'arm64' }
+    const before = createPackageLock([], { update: false })
+    for (const one of [set, arm, { ...arm, requested: ['dash'] }]) before.keep(one)
+    await writePackageLock(file, before)
+
+    const lock = await readPackageLock(file, { update: false })
+    const changed = { ...set, indexes: { bookworm: 'Sun, 12 Jul 2026 10:16:37 UTC' } }
+    lock.keep(changed)
+    await writePackageLock(file, lock)
+    const after = await readPackageLock(file, { update: false })
+    expect(after.find(arm)).toEqual(arm)
+    expect(after.find(set)).toEqual(changed)
+    expect(after.find({ ...arm, requested: ['dash'] })).toBeNull()
+    // The release is of this architecture's packages only.
+    expect(lock.sets()).toEqual([changed])
+
+    const update = await readPackageLock(file, { update: true })
+    expect(update.find(set)).toBeNull()
+    expect(update.indexDate('bookworm')).toBe('Sun, 12 Jul 2026 10:16:37 UTC')
+    expect(update.indexDate('trixie')).toBeNull()
+    update.keep(set)
+    expect(update.pinned()).toEqual([set])
+  })
+
+  it.each([
+    ['a name that climbs', 'busybox_', '../../../../etc/cron.d/evil_'],
+    ['a name with a slash', 'busybox_', 'a/b_'],
+    ['a version with a slash', '1:1.35.0-4', '1/../../2'],
+    ['an architecture that climbs', '_amd64', '_../amd64'],
+    ['a suite that climbs', 'suite: bookworm', 'suite: ../bookworm'],
+  ])('is refused with %s', async (_, from, to) => {
+    const file = await write()
+    const text = readFileSync(file, 'utf8')
+    writeFileSync(file, text.replaceAll(from, to))
+    expect(readFileSync(file, 'utf8')).not.toBe(text)
+    await expect(readPackageLock(file, { update: false })).rejects.toMatchObject({ code: 'build.lock-stale' })
+    // It is what --update is for.
+    expect((await readPackageLock(file, { update: true })).find(set)).toBeNull()
+  })
+
+  it('has nothing beside it of a run that was killed, which a copy of the folder would take', async () => {
+    const left = join(folder, `.basalt.lock.${process.pid}-${'0'.repeat(16)}-1.tmp`)
+    writeFileSync(left, 'half')
+    await readPackageLock(join(folder, 'basalt.lock'), { update: false })
+    expect(existsSync(left)).toBe(false)
   })
 
   it("is the owner's of its folder, whoever builds", async (test) => {

@@ -1,30 +1,37 @@
 import { readFile, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { digestOf } from '../core/digest.ts'
 import type { Digest } from '../core/ids.ts'
 import { BasaltError } from '../errors.ts'
 import { writeFileAtomic } from '../util/atomic-write.ts'
+import { removeLeftovers } from '../util/remove-leftovers.ts'
 import type { LockedPackage, LockedSet, PackageLock, PackageRequest } from './package-lock.ts'
 
 const header = '# Made by `basalt build`: every Debian package by version and SHA-256. Commit it.\n'
+
+/** Names become those of files, and the file comes with a repository that anybody may have written (deb-control(5)). */
+const suite = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/)
+const architecture = z.string().regex(/^[a-z0-9][a-z0-9-]*$/)
+const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/)
+const packageId = z.string().regex(/^[a-z0-9][a-z0-9+.-]+_[0-9A-Za-z][0-9A-Za-z.+:~-]*_[a-z0-9][a-z0-9-]*$/)
 
 const lockSchema = z.strictObject({
   version: z.literal(1),
   sets: z.array(
     z.strictObject({
-      suite: z.string(),
-      architecture: z.string(),
-      requested: z.array(z.string()),
-      indexes: z.record(z.string(), z.string()),
-      packages: z.array(z.string()),
+      suite,
+      architecture,
+      requested: z.array(packageName),
+      indexes: z.record(suite, z.string()),
+      packages: z.array(packageId),
     }),
   ),
   packages: z.record(
-    z.string(),
+    packageId,
     z.strictObject({
-      suite: z.string(),
+      suite,
       path: z.string().regex(/^pool\/(?!.*(?:^|\/)\.\.(?:\/|$))[\x21-\x7e]+$/),
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
       size: z.number().int().nonnegative(),
@@ -32,16 +39,21 @@ const lockSchema = z.strictObject({
   ),
 })
 
-/** Reads basalt.lock; a missing one is an empty one. Rejects a damaged one with `build.lock-stale`. */
+/**
+ * Reads basalt.lock; a missing one is an empty one. Rejects a damaged one with `build.lock-stale`, unless all of it is to
+ * be resolved anew.
+ */
 export async function readPackageLock(
   file: string,
   options: { readonly update: boolean },
 ): Promise<PackageLock> {
+  // Before anything of the folder is copied: what a killed run was writing is no source of anybody's.
+  await removeLeftovers(dirname(file), `.${basename(file)}.`)
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw unreadable(file, cause)
   })
-  return createPackageLock(text === null || options.update ? [] : parseSets(file, text), options)
+  return createPackageLock(text === null ? [] : setsOf(file, text, options), options)
 }
 
 /**
@@ -49,7 +61,7 @@ export async function readPackageLock(
  * The file is the folder's owner's, as they have to edit, commit and delete it: the server that writes is root.
  */
 export async function writePackageLock(file: string, lock: PackageLock): Promise<void> {
-  const sets = lock.sets()
+  const sets = lock.pinned()
   if (sets.length === 0) return
   const text = header + stringify(documentOf(sets), { lineWidth: 0 })
   const before = await readFile(file, 'utf8').catch(() => null)
@@ -68,15 +80,32 @@ export function createPackageLock(
   locked: readonly LockedSet[],
   { update }: { readonly update: boolean },
 ): PackageLock {
-  const known = new Map(locked.map((set) => [keyOf(set), set]))
+  const known = new Map(update ? [] : locked.map((set) => [keyOf(set), set]))
   const kept = new Map<string, LockedSet>()
+  const elsewhere = (): readonly LockedSet[] => {
+    const wanted = new Set([...kept.values()].map(wantedOf))
+    return [...known.values()].filter((set) => wanted.has(wantedOf(set)) && !kept.has(keyOf(set)))
+  }
   return {
     update,
     find: (request) => kept.get(keyOf(request)) ?? known.get(keyOf(request)) ?? null,
+    indexDate: (suite) => latest(locked.flatMap(({ indexes }) => indexes[suite] ?? [])),
     keep: (set) => void kept.set(keyOf(set), set),
-    sets: () => [...kept.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, set]) => set),
+    sets: () => byKey([...kept.values()]),
+    pinned: () => byKey([...kept.values(), ...elsewhere()]),
   }
 }
+
+/** A request without its architecture. */
+const wantedOf = ({ suite, requested }: PackageRequest): string => [suite, ...requested].join(' ')
+
+const byKey = (sets: readonly LockedSet[]): readonly LockedSet[] =>
+  sets.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+
+const latest = (dates: readonly string[]): string | null =>
+  dates
+    .filter((date) => !Number.isNaN(Date.parse(date)))
+    .toSorted((a, b) => Date.parse(b) - Date.parse(a))[0] ?? null
 
 const keyOf = ({ suite, architecture, requested }: PackageRequest): string =>
   [suite, architecture, ...requested].join(' ')
@@ -106,6 +135,15 @@ const idOf = ({ name, version, architecture }: LockedPackage): string => `${name
 
 const sorted = <Value>(entries: readonly (readonly [string, Value])[]): Record<string, Value> =>
   Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)))
+
+function setsOf(file: string, text: string, { update }: { readonly update: boolean }): readonly LockedSet[] {
+  try {
+    return parseSets(file, text)
+  } catch (cause) {
+    if (update) return []
+    throw cause
+  }
+}
 
 function parseSets(file: string, text: string): readonly LockedSet[] {
   try {

@@ -7,10 +7,17 @@ export interface PackageLock {
   readonly update: boolean
   /** The packages locked for a request; null: it has to be resolved. */
   find(request: PackageRequest): LockedSet | null
-  /** Takes up what was resolved or found again. Only sets that were kept in this run are written. */
+  /** The date of a suite's index that the file was made from, the latest one; null: the file does not know the suite. */
+  indexDate(suite: string): string | null
+  /** Takes up what was resolved or found again. */
   keep(set: LockedSet): void
-  /** All sets that were kept, sorted. */
+  /** All sets that were kept in this run, sorted. */
   sets(): readonly LockedSet[]
+  /**
+   * What the file shall hold, sorted: the kept sets, and what is locked for the same packages on other architectures,
+   * unless it is to be resolved anew too.
+   */
+  pinned(): readonly LockedSet[]
 }
 
 export interface PackageRequest {

@@ -81,8 +81,9 @@ async function buildService(
     const sizeBytes = await ports.imageSizeBytes(digest)
     return { service, image: digest, cached: true, sizeBytes, durationMs: elapsedMs() }
   }
-  const { time, revision } = await source.lastChange(pathsOf(spec.source))
-  const context = { service, folder: dirname(manifest.file), sourceTime: time, revision }
+  const inputs = pathsOf(spec.source)
+  const [{ time, revision }, dirty] = await Promise.all([source.lastChange(inputs), source.isDirty(inputs)])
+  const context = { service, folder: dirname(manifest.file), sourceTime: time, revision, dirty }
   const built = await builder.build(spec.source.recipe, context, op).catch((error: unknown) => {
     throw placed(error, manifest, service)
   })

@@ -10,7 +10,12 @@ export interface ContentStore {
   size(digest: Digest): Promise<number>
   /** Stores durably; rejects with `content.corrupt` and keeps nothing when the bytes are not `expected`. */
   put(content: Uint8Array | Readable, expected?: Digest): Promise<StoredBlob>
-  /** The whole blob, verified against its digest. For documents, not for layers. */
+  /**
+   * Reads a blob from end to end. One that is no longer what its digest says is moved aside, so that `has` is false and
+   * the next build or import brings it anew; then it rejects with `content.corrupt`.
+   */
+  verify(digest: Digest): Promise<void>
+  /** The whole blob, verified as by `verify`. For documents, not for layers. */
   read(digest: Digest): Promise<Buffer>
   open(digest: Digest): Promise<Readable>
   /** Absolute path of the blob's file. */

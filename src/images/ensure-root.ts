@@ -7,9 +7,9 @@ import type { ContentStore } from './content-store.ts'
 import type { Image } from './image.ts'
 import { makeRoot } from './make-root.ts'
 import type { MountPoints } from './mount-points.ts'
-import { isRootMounted, mountRoot } from './root-mount.ts'
+import { isRootMounted, mountRoot, removeRoot } from './root-mount.ts'
 import { type RootRecord, readRootRecord } from './root-record.ts'
-import { type Exec, removeTree, type Sealing } from './root-sealing.ts'
+import type { Exec, Sealing } from './root-sealing.ts'
 import { type RootId, type RootPlace, rootPlace, temporaryRootPath } from './roots-folder.ts'
 
 export interface RootsContext {
@@ -42,8 +42,10 @@ export async function ensureRoot(
   const sealing = await context.sealing()
   // Sealed in a way that this kernel cannot mount, or damaged: it is made again from the verified layers.
   const usable = record?.sealing === sealing && (await isUnchanged(record, place.file))
-  if (record !== null && !usable) await removeTree(place.folder, temporaryRootPath(folder))
-  if (!usable) await context.limit(() => makeInPlace(context, wanted, sealing, place, op))
+  if (!usable) {
+    await removeRoot(exec, folder, place, op)
+    await context.limit(() => makeInPlace(context, wanted, sealing, place, op))
+  }
   await mountRoot(exec, sealing, place, op)
   return place
 }

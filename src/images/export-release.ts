@@ -61,11 +61,14 @@ async function* blob(store: ContentStore, digest: Digest): AsyncGenerator<Uint8A
     yield chunk as Buffer
   }
   const actual = `sha256:${hash.digest('hex')}`
-  if (actual !== digest)
+  if (actual !== digest) {
+    await store.verify(digest)
+    // The blob is good: only what was read this time was not.
     throw new BasaltError('content.corrupt', {
-      message: `${store.path(digest)} no longer has the digest ${digest}`,
-      remedy: 'Check the disk; then build the image again, which mends the blob.',
+      message: `${store.path(digest)} was read as ${actual}`,
+      remedy: 'Check the disk and the memory, and export the release again: basalt release export',
       details: { digest, actual },
     })
+  }
   yield padding(sizeBytes)
 }

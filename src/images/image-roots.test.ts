@@ -11,14 +11,16 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOfBytes } from '../core/digest.ts'
 import { exec } from '../util/exec.ts'
 import { readMounts } from '../util/mountinfo.ts'
 import type { ContentStore } from './content-store.ts'
 import { type Compression, type Member, storeImage, tarOf } from './image.fixture.ts'
+import { loadImage } from './image.ts'
 import { createImageRoots, type ImageRoots } from './image-roots.ts'
+import { makeRoot } from './make-root.ts'
 import { openContentStore } from './oci-layout-store.ts'
 import type { Exec, Sealing } from './root-sealing.ts'
 
@@ -86,7 +88,9 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
     expect((await mountsHere()).length).toBe(2)
     // A folder that the image has needs no root of its own.
     expect(await roots.root(digest, { directories: ['/home', '/var/run'], files: [] }, op)).toEqual(all[0])
-    expect((await roots.list()).map(({ id, mounted, image }) => ({ id, mounted, image }))).toEqual(
+    expect(
+      (await roots.list()).map(({ id, mounted, record }) => ({ id, mounted, image: record?.image })),
+    ).toEqual(
       [all[0]?.id ?? '', other.id]
         .toSorted((a, b) => (a < b ? -1 : 1))
         .map((id) => ({ id, mounted: true, image: digest })),
@@ -102,6 +106,29 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
       )
     }
     expect(seen.size).toBe(1)
+  })
+
+  it('hides below an opaque folder what umoci hides there', async (test) => {
+    if ((await exec('umoci', ['--version'])).exitCode !== 0) return test.skip('umoci is not installed')
+    const layers = [
+      ['opt/old', 'opt/sub/old', 'kept'],
+      ['opt/.wh..wh..opq', 'opt/new'],
+    ].map((files, index) => {
+      const place = join(folder, `layer-${index}`)
+      for (const file of files) {
+        mkdirSync(dirname(join(place, file)), { recursive: true })
+        writeFileSync(join(place, file), '')
+      }
+      return execFileSync('tar', ['-C', place, '-c', '.'])
+    })
+    const descriptor = await storeImage(store, { layers })
+    await store.refer({ ...descriptor, annotations: { 'org.opencontainers.image.ref.name': 'x' } })
+    const bundle = join(folder, 'bundle')
+    execFileSync('umoci', ['unpack', '--image', `${store.folder}:x`, bundle])
+    const { path } = await roots.root(descriptor.digest, noMountPoints, op)
+    expect(readdirSync(join(path, 'opt'))).toEqual(['new'])
+    expect(readdirSync(join(path, 'opt'))).toEqual(readdirSync(join(bundle, 'rootfs/opt')))
+    expect(readdirSync(path)).toContain('kept')
   })
 
   it('finds the mounted root after a restart, and mounts it again after a reboot', async () => {
@@ -126,6 +153,24 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
     expect((await mountsHere()).length).toBe(1)
   })
 
+  it.each([true, false])(
+    'makes a root again whose record cannot be read (still mounted: %s)',
+    async (mounted) => {
+      const digest = await image()
+      const { id, path } = await roots.root(digest, noMountPoints, op)
+      if (!mounted) await roots.release(id, op)
+      writeFileSync(join(path, '../root.json'), '{')
+      // It is listed for whoever takes all of them away.
+      expect(await roots.list()).toEqual([{ id, path, mounted, record: null }])
+      expect((await open().root(digest, noMountPoints, op)).path).toBe(path)
+      expect(readFileSync(join(path, 'bin/tool'), 'utf8')).toBe('tool')
+      expect((await mountsHere()).length).toBe(1)
+      writeFileSync(join(path, '../root.json'), '{')
+      await roots.remove(id, op)
+      expect(readdirSync(join(folder, 'roots'))).toEqual([])
+    },
+  )
+
   it('releases and removes, any number of times', async () => {
     const { id, path } = await roots.root(await image(), noMountPoints, op)
     await roots.release(id, op)
@@ -149,24 +194,61 @@ describe.each<Sealing>(['erofs', 'folder'])('image roots sealed as %s', (sealing
     expect(readdirSync(join(folder, 'roots'))).toEqual((await roots.list()).map((root) => root.id))
   })
 
-  it('leaves nothing of a layer whose bytes went bad', async () => {
+  it('leaves nothing of a layer whose bytes went bad, so that it can be brought anew', async () => {
     const layer = await tarOf(base)
-    const { digest } = await storeImage(store, { layers: [layer] })
-    const blob = store.path(digestOfBytes(layer))
-    chmodSync(blob, 0o644)
-    writeFileSync(blob, layer.toString('latin1').replace('\0tool', '\0fool'), 'latin1')
-    await expect(roots.root(digest, noMountPoints, op)).rejects.toMatchObject({ code: 'content.corrupt' })
-    expect(readdirSync(join(folder, 'roots'))).toEqual([])
+    const plain = () => storeImage(store, { layers: [layer] })
+    const packed = () => storeImage(store, { layers: [layer], compression: 'gzip' })
+    const turned = (bytes: Buffer) => bytes.with(700, (bytes[700] ?? 0) ^ 1)
+    const cutOff = (bytes: Buffer) => bytes.subarray(0, 500)
+    for (const [make, damage] of [
+      [plain, turned],
+      [plain, cutOff],
+      [packed, (bytes: Buffer) => bytes.with(40, (bytes[40] ?? 0) ^ 1)],
+      [packed, (bytes: Buffer) => bytes.subarray(0, 50)],
+    ] as const) {
+      const { digest } = await make()
+      const blob = JSON.parse(readFileSync(store.path(digest), 'utf8')).layers[0].digest
+      const good = readFileSync(store.path(blob))
+      chmodSync(store.path(blob), 0o644)
+      writeFileSync(store.path(blob), damage(good))
+      await expect(roots.root(digest, noMountPoints, op)).rejects.toMatchObject({ code: 'content.corrupt' })
+      expect(readdirSync(join(folder, 'roots'))).toEqual([])
+      expect(await store.has(blob)).toBe(false)
+      await make()
+    }
+    expect((await roots.root((await plain()).digest, noMountPoints, op)).path).toContain(folder)
+  })
+
+  it('leaves the blob of a layer that never was what the image says', async () => {
+    const layer = await tarOf(base)
+    const { digest } = await storeImage(store, { layers: [layer], diffIds: [digestOfBytes('other')] })
+    await expect(roots.root(digest, noMountPoints, op)).rejects.toMatchObject({ code: 'image.invalid' })
+    expect(await store.has(digestOfBytes(layer))).toBe(true)
   })
 
   it('removes what a crash left behind', async () => {
     const dead = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim()
-    mkdirSync(join(folder, `roots/.${dead}-1/root/bin`), { recursive: true })
-    const mounted = join(folder, `roots/.${dead}-2/mounted`)
+    const token = '0'.repeat(16)
+    // The second one: of a process that had this one's number, as servers in a container have.
+    for (const pid of [dead, process.pid])
+      mkdirSync(join(folder, `roots/.${pid}-${token}-1/root/bin`), { recursive: true })
+    const mounted = join(folder, `roots/.${dead}-${token}-2/mounted`)
     mkdirSync(mounted, { recursive: true })
     execFileSync('mount', ['-t', 'tmpfs', 'left-by-a-killed-server', mounted])
     await roots.root(await image(), noMountPoints, op)
     expect(readdirSync(join(folder, 'roots')).filter((name) => name.startsWith('.'))).toEqual([])
+  })
+
+  it('is never made upon what is there already', async () => {
+    const stale = join(folder, 'making/root/of-another-image')
+    mkdirSync(stale, { recursive: true })
+    const wanted = {
+      id: '0'.repeat(64),
+      image: await loadImage(store, await image()),
+      mountPoints: noMountPoints,
+    }
+    const making = makeRoot({ store, exec, ...wanted, sealing, folder: join(folder, 'making') }, op)
+    await expect(making).rejects.toMatchObject({ code: 'store.unavailable' })
   })
 
   it('goes on for the others when one caller aborts, and stops when all have', async () => {
@@ -205,7 +287,7 @@ describe('sealed bytes', () => {
     for (const place of ['one', 'two']) {
       const roots = createImageRoots({ store, folder: join(folder, place), exec, sealing: 'erofs' })
       await roots.root(digest, noMountPoints, op)
-      for (const root of await roots.list()) digests.add(root.erofsDigest)
+      for (const root of await roots.list()) digests.add(root.record?.erofsDigest ?? null)
     }
     expect(digests.size).toBe(1)
     expect([...digests][0]).toMatch(/^sha256:/)
@@ -244,7 +326,7 @@ describe('sealed bytes', () => {
     expect(await roots.sealing()).toBe('erofs')
     await roots.release(id, op)
     await roots.root(digest, noMountPoints, op)
-    expect((await roots.list()).map((root) => root.sealing)).toEqual(['erofs'])
+    expect((await roots.list()).map((root) => root.record?.sealing)).toEqual(['erofs'])
   })
 
   it('say that the disk is full and leave nothing', async () => {

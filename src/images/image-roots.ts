@@ -8,9 +8,9 @@ import type { ContentStore } from './content-store.ts'
 import { ensureRoot, isUnchanged, type RootsContext } from './ensure-root.ts'
 import { type Image, type ImageConfig, loadImage } from './image.ts'
 import { completeMountPoints, type MountPoints, missingMountPoints, noMountPoints } from './mount-points.ts'
-import { unmountRoot } from './root-mount.ts'
+import { removeRoot, unmountRoot } from './root-mount.ts'
 import { type RootRecord, readRootRecord } from './root-record.ts'
-import { type Exec, removeTree, type Sealing, trySealing } from './root-sealing.ts'
+import { type Exec, type Sealing, trySealing } from './root-sealing.ts'
 import {
   listRootIds,
   prepareRootsFolder,
@@ -48,10 +48,12 @@ export interface MountedRoot {
   readonly imageConfig: ImageConfig
 }
 
-export interface StoredRoot extends RootRecord {
+export interface StoredRoot {
   readonly id: RootId
   readonly path: string
   readonly mounted: boolean
+  /** What it is; null: that cannot be read, and it is made again when it is needed. */
+  readonly record: RootRecord | null
 }
 
 export interface ImageRootsOptions {
@@ -98,9 +100,8 @@ export function createImageRoots(options: ImageRootsOptions): ImageRoots {
       const mounted = new Set((await readMounts()).map((entry) => entry.path))
       const roots: StoredRoot[] = []
       for (const id of await listRootIds(await folder())) {
-        const { record, path } = rootPlace(await folder(), id)
-        const found = await readRootRecord(record)
-        if (found !== null) roots.push({ ...found, id, path, mounted: mounted.has(path) })
+        const { record: file, path } = rootPlace(await folder(), id)
+        roots.push({ id, path, mounted: mounted.has(path), record: await readRootRecord(file) })
       }
       return roots
     },
@@ -115,11 +116,8 @@ export function createImageRoots(options: ImageRootsOptions): ImageRoots {
     },
     async remove(id, op) {
       const place = rootPlace(await folder(), id)
-      await mutexOf(id).run(async () => {
-        await unmountRoot(exec, place.path, op)
-        if ((await readRootRecord(place.record)) !== null)
-          await removeTree(place.folder, temporaryRootPath(await folder()))
-      })
+      const roots = await folder()
+      await mutexOf(id).run(() => removeRoot(exec, roots, place, op))
     },
   }
 }

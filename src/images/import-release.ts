@@ -40,7 +40,10 @@ export async function importRelease(
     const root = soleRelease(descriptors)
     const { manifests, ...imported } = await check(staging, root, descriptors, blobs)
     await store.adopt(staging, [...blobs])
-    await Promise.all(manifests.map((entry) => store.refer(entry)))
+    // What is listed already stays as it is: an archive must not say anew what another release is.
+    const listed = new Set((await store.references()).map(({ digest }) => digest))
+    const added = manifests.filter(({ digest }) => !listed.has(digest))
+    await Promise.all(added.map((entry) => store.refer(entry)))
     // Last: a release that is listed is complete.
     await store.refer(releaseDescriptor(imported, root.size))
     return imported

@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
+import type { Digest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import { BasaltError } from '../errors.ts'
 import { diskError } from '../util/disk-error.ts'
@@ -14,6 +15,7 @@ import type { LayerFile } from './unpack-layer.ts'
 /**
  * Calls `use` with a layer as an uncompressed tar, every byte of it verified against the config's diff_id before: an
  * uncompressed blob as it lies in the store, others decompressed to `temporary`, which is removed afterwards.
+ * Rejects with `content.corrupt` where the blob went bad, `image.invalid` where the image never was good.
  */
 export async function withLayerFile<Result>(
   store: ContentStore,
@@ -23,21 +25,28 @@ export async function withLayerFile<Result>(
   use: (file: LayerFile) => Promise<Result>,
 ): Promise<Result> {
   const { digest, size } = layer.descriptor
-  const stored = await store.size(digest)
-  if (stored !== size) throw unusable(layer, `it has ${stored} bytes instead of ${size}`)
-  if (layer.compression === 'none') {
-    await verify(store.path(digest), layer, op)
-    return use({ file: store.path(digest), name: digest })
+  const blob = store.path(digest)
+  const isPlain = layer.compression === 'none'
+  const prepare = async (): Promise<void> => {
+    const stored = await store.size(digest)
+    if (stored !== size) throw unusable(layer, `it has ${stored} bytes instead of ${size}`)
+    await (isPlain ? verify(blob, layer, op) : decompress(blob, layer, temporary, op))
   }
   try {
-    await decompress(store.path(digest), layer, temporary, op)
-    return await use({ file: temporary, name: digest })
+    await prepare().catch((cause: unknown) => blame(store, digest, cause))
+    return await use({ file: isPlain ? blob : temporary, name: digest })
   } finally {
     await rm(temporary, { force: true })
   }
 }
 
 type Abort = Pick<Op, 'signal'>
+
+/** A layer that cannot be used is the image's fault only when its blob is still what it was. */
+async function blame(store: ContentStore, blob: Digest, cause: unknown): Promise<never> {
+  if (cause instanceof BasaltError && cause.code === 'image.invalid') await store.verify(blob)
+  throw cause
+}
 
 async function verify(blob: string, layer: ImageLayer, op: Abort): Promise<void> {
   const drain = async (chunks: AsyncIterable<Buffer>) => {
@@ -74,7 +83,7 @@ async function* checked(chunks: AsyncIterable<Buffer>, layer: ImageLayer): Async
     yield chunk
   }
   const actual = `sha256:${hash.digest('hex')}`
-  if (actual !== layer.diffId) throw corrupt(layer, actual)
+  if (actual !== layer.diffId) throw unusable(layer, `its content is ${actual} instead of ${layer.diffId}`)
 }
 
 const translated = (layer: ImageLayer, op: Abort) => (cause: unknown) => {
@@ -90,11 +99,4 @@ const unusable = (layer: ImageLayer, reason: string, cause?: unknown): BasaltErr
     message: `layer ${layer.descriptor.digest} cannot be used: ${reason}`,
     details: { layer: layer.descriptor.digest },
     ...(cause === undefined ? {} : { cause }),
-  })
-
-const corrupt = (layer: ImageLayer, actual: string): BasaltError =>
-  new BasaltError('content.corrupt', {
-    message: `layer ${layer.descriptor.digest} has the content ${actual} instead of ${layer.diffId}`,
-    remedy: 'Build or import the image again.',
-    details: { layer: layer.descriptor.digest, expected: layer.diffId, actual },
   })

@@ -1,6 +1,7 @@
 import { basename, dirname } from 'node:path/posix'
 import { BasaltError } from '../errors.ts'
 import { type ScannedEntry, scanTar } from '../util/tar-scanner.ts'
+import { opaqueWhiteout, whiteoutPrefix } from './whiteout.ts'
 
 /** A member of a layer, checked. Paths are relative to the root, normalised, without `..`; '' is the root itself. */
 export type LayerEntry = { readonly path: string } & (
@@ -32,8 +33,6 @@ export interface LayerLimits {
 
 export const defaultLayerLimits: LayerLimits = { entries: 2_000_000, sizeBytes: 64 * 2 ** 30 }
 
-const whiteoutPrefix = '.wh.'
-const opaqueName = '.wh..wh.opq'
 const maxId = 2 ** 32 - 2
 
 /**
@@ -93,7 +92,7 @@ function whiteoutOf(path: string, layer: string): LayerEntry | null | undefined 
   if (parent.split('/').some((segment) => segment.startsWith(whiteoutPrefix)))
     throw invalid(layer, `/${path} lies below a whiteout`)
   if (!name.startsWith(whiteoutPrefix)) return undefined
-  if (name === opaqueName) return { path: parent, kind: 'opaque' }
+  if (name === opaqueWhiteout) return { path: parent, kind: 'opaque' }
   if (name.startsWith('.wh..wh.')) return null
   const hidden = name.slice(whiteoutPrefix.length)
   if (hidden === '' || hidden === '.' || hidden === '..')

@@ -29,7 +29,9 @@ export interface RootRequest {
 export async function makeRoot(request: RootRequest, op: Pick<Op, 'signal'>): Promise<void> {
   const { folder, sealing, exec, id } = request
   const root = join(folder, 'root')
-  await onDisk(root, mkdir(root, { recursive: true, mode: 0o755 }))
+  // Never what is there already: a root holds files of its own image only.
+  await onDisk(folder, mkdir(folder))
+  await onDisk(root, mkdir(root, { mode: 0o755 }))
   const { newestMtime } = await unpack(request, root, op)
   let erofsDigest: RootRecord['erofsDigest'] = null
   if (sealing === 'erofs') {

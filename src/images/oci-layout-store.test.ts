@@ -1,14 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { digestOfBytes } from '../core/digest.ts'
 import type { Digest } from '../core/ids.ts'
+import { BasaltError, invariant } from '../errors.ts'
 import type { ContentStore, Descriptor } from './content-store.ts'
 import { mediaTypes } from './descriptor.ts'
-import { openContentStore } from './oci-layout-store.ts'
+import { ingestPath, openContentStore } from './oci-layout-store.ts'
 
 let folder: string
 let store: ContentStore
@@ -37,12 +38,18 @@ describe('openContentStore', () => {
 
   it('removes what dead processes left behind, and nothing of living ones', async () => {
     const dead = execFileSync('sh', ['-c', 'echo $$'], { encoding: 'utf8' }).trim()
-    await writeFile(join(store.folder, `ingest/${dead}-1`), 'half')
-    await mkdir(join(store.folder, `ingest/${dead}-2/blobs`), { recursive: true })
+    const token = '0'.repeat(16)
+    await writeFile(join(store.folder, `ingest/${dead}-${token}-1`), 'half')
+    await mkdir(join(store.folder, `ingest/${dead}-${token}-2/blobs`), { recursive: true })
+    await writeFile(
+      join(store.folder, `ingest/${process.pid}-${token}-3`),
+      'of an earlier process of this number',
+    )
     await writeFile(join(store.folder, '.index.json.0123456789ab.tmp'), 'half')
-    await writeFile(join(store.folder, `ingest/${process.pid}-999999`), 'in progress')
+    const inProgress = ingestPath(store.folder)
+    await writeFile(inProgress, 'in progress')
     await openContentStore(store.folder)
-    expect(await leftovers()).toEqual([`${process.pid}-999999`])
+    expect(await leftovers()).toEqual([basename(inProgress)])
     expect((await readdir(store.folder)).sort()).toEqual(['blobs', 'index.json', 'ingest', 'oci-layout'])
   })
 })
@@ -94,9 +101,21 @@ describe('put', () => {
     const { digest } = await store.put(Buffer.from('precious'))
     execFileSync('chmod', ['644', store.path(digest)])
     await writeFile(store.path(digest), 'prec1ous')
-    await expect(store.read(digest)).rejects.toMatchObject({ code: 'content.corrupt' })
     await store.put(Readable.from([Buffer.from('precious')]))
     expect((await store.read(digest)).toString()).toBe('precious')
+  })
+
+  it.each(['read', 'verify'] as const)('does not count as there what %s found to be bad', async (how) => {
+    const { digest } = await store.put(Buffer.from('precious'))
+    await store.verify(digest)
+    execFileSync('chmod', ['644', store.path(digest)])
+    await writeFile(store.path(digest), 'prec1ous')
+    const corrupt = await store[how](digest).catch((cause: unknown) => cause as BasaltError)
+    invariant(corrupt instanceof BasaltError, 'it was not noticed')
+    expect(corrupt.code).toBe('content.corrupt')
+    expect(await store.has(digest)).toBe(false)
+    expect(await readFile(String(corrupt.details['aside']), 'utf8')).toBe('prec1ous')
+    await expect(store[how](digest)).rejects.toMatchObject({ code: 'image.unknown' })
   })
 
   it('says that the disk is full and keeps nothing', async (ctx) => {

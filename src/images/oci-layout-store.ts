@@ -2,13 +2,15 @@ import { createReadStream } from 'node:fs'
 import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { digestOfBytes } from '../core/digest.ts'
-import type { Digest } from '../core/ids.ts'
 import { BasaltError } from '../errors.ts'
 import { syncFolder, writeFileAtomic } from '../util/atomic-write.ts'
 import { diskError } from '../util/disk-error.ts'
-import { isProcessAlive } from '../util/process-alive.ts'
+import { digestOfFile } from '../util/file-digest.ts'
+import { removeLeftovers } from '../util/remove-leftovers.ts'
+import { temporaryName } from '../util/temporary-name.ts'
 import { createBlobFolder } from './blob-folder.ts'
 import type { ContentStore } from './content-store.ts'
+import { moveAside } from './corrupt-blob.ts'
 import { createLayoutIndex, encodeLayoutIndex } from './layout-index.ts'
 
 const layoutVersion = '1.0.0'
@@ -26,10 +28,7 @@ export async function openContentStore(folder: string): Promise<ContentStore> {
 export const ingestFolder = (layoutFolder: string): string => join(layoutFolder, 'ingest')
 
 /** A name in `ingest/` that no other put uses and that tells whose it is. */
-export const ingestPath = (layoutFolder: string): string =>
-  join(ingestFolder(layoutFolder), `${process.pid}-${++ingestCounter}`)
-
-let ingestCounter = 0
+export const ingestPath = (layoutFolder: string): string => join(ingestFolder(layoutFolder), temporaryName())
 
 function createContentStore(folder: string): ContentStore {
   const blobs = createBlobFolder(join(folder, 'blobs/sha256'), () => ingestPath(folder))
@@ -37,10 +36,15 @@ function createContentStore(folder: string): ContentStore {
   return {
     folder,
     ...blobs,
+    async verify(digest) {
+      await blobs.size(digest)
+      if ((await digestOfFile(blobs.path(digest))) !== digest)
+        await moveAside(folder, blobs.path(digest), digest)
+    },
     async read(digest) {
       await blobs.size(digest)
       const bytes = await readFile(blobs.path(digest))
-      if (digestOfBytes(bytes) !== digest) throw corruptBlob(blobs.path(digest), digest)
+      if (digestOfBytes(bytes) !== digest) return moveAside(folder, blobs.path(digest), digest)
       return bytes
     },
     async open(digest) {
@@ -56,7 +60,7 @@ async function prepareLayout(folder: string): Promise<void> {
   try {
     await mkdir(join(folder, 'blobs/sha256'), { recursive: true })
     await mkdir(ingestFolder(folder), { recursive: true })
-    await removeLeftovers(folder)
+    await tidy(folder)
     await writeUnlessPresent(
       join(folder, 'oci-layout'),
       JSON.stringify({ imageLayoutVersion: layoutVersion }),
@@ -70,10 +74,8 @@ async function prepareLayout(folder: string): Promise<void> {
   await assertLayoutVersion(join(folder, 'oci-layout'))
 }
 
-async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await readdir(ingestFolder(folder)))
-    if (!isProcessAlive(Number.parseInt(name, 10)))
-      await rm(join(ingestFolder(folder), name), { recursive: true })
+async function tidy(folder: string): Promise<void> {
+  await removeLeftovers(ingestFolder(folder))
   // Only one process writes a layout's own two files, so what is half written was left by an earlier one.
   for (const name of await readdir(folder))
     if (/^\.(?:index\.json|oci-layout)\..*\.tmp$/.test(name)) await rm(join(folder, name), { force: true })
@@ -95,10 +97,3 @@ async function assertLayoutVersion(path: string): Promise<void> {
     remedy: 'Point BASALT_HOME to another folder.',
   })
 }
-
-const corruptBlob = (path: string, digest: Digest): BasaltError =>
-  new BasaltError('content.corrupt', {
-    message: `${path} no longer has the digest ${digest}`,
-    remedy: 'Check the disk; then build or import the image again, which mends the blob.',
-    details: { digest, path },
-  })

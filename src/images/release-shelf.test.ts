@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -128,6 +128,14 @@ describe('a release', () => {
     expect((await store.references()).filter((entry) => entry.artifactType === releaseType)).toEqual([])
   })
 
+  it('is stored whatever else index.json lists', async () => {
+    const absent = digestOfBytes('absent')
+    await store.refer({ mediaType: mediaTypes.manifest, digest: absent, size: 1 })
+    await store.refer(await storeJson(store, mediaTypes.manifest, ['no', 'manifest']))
+    const { artifact } = await shelf.put(release)
+    expect((await store.read(artifact)).toString()).toContain(bill.digest)
+  })
+
   it('is refused when it has members that this version does not know', async () => {
     for (const document of [
       { ...release, more: 1 },
@@ -195,6 +203,15 @@ describe('an archive', () => {
     chmodSync(store.path(layer), 0o644)
     writeFileSync(store.path(layer), readFileSync(store.path(layer)).fill('x', 600, 601))
     await expect(exported(shelf, artifact)).rejects.toMatchObject({ code: 'content.corrupt' })
+    expect(await store.has(layer)).toBe(false)
+  })
+
+  it('takes a blob that was cut off for corrupt, not for a bad image', async () => {
+    const { artifact } = await shelf.put(release)
+    const layer = JSON.parse(readFileSync(store.path(web.digest), 'utf8')).layers[0].digest
+    truncateSync(store.path(layer), 1000)
+    await expect(exported(shelf, artifact)).rejects.toMatchObject({ code: 'content.corrupt' })
+    expect(await store.has(layer)).toBe(false)
   })
 })
 
@@ -307,23 +324,51 @@ describe('a bad archive', () => {
     )
   })
 
-  it('is refused when its index slips in another release', async () => {
+  /** The good archive, its index changed. */
+  async function withIndex(change: (index: { manifests: Descriptor[] }) => void): Promise<Buffer> {
     const index = JSON.parse((await store.read(artifact)).toString())
-    index.manifests.push({ ...web, artifactType: releaseType })
+    change(index)
     const evil = JSON.stringify(index)
-    const descriptor = { ...(await store.references()).find(({ digest }) => digest === artifact) }
-    const bytes = await rewritten((members) => [
-      ...members.filter(({ name }) => name !== 'index.json' && name !== blobName(artifact)),
+    const root = { ...(await store.references()).find(({ digest }) => digest === artifact) }
+    const manifests = [{ ...root, digest: digestOfBytes(evil), size: evil.length }]
+    const gone = ['index.json', ...(evil.includes(artifact) ? [] : [blobName(artifact)])]
+    return rewritten((members) => [
+      ...members.filter(({ name }) => !gone.includes(name)),
       asMember(evil),
-      {
-        name: 'index.json',
-        content: JSON.stringify({
-          schemaVersion: 2,
-          manifests: [{ ...descriptor, digest: digestOfBytes(evil), size: evil.length }],
-        }),
-      },
+      { name: 'index.json', content: JSON.stringify({ schemaVersion: 2, manifests }) },
     ])
+  }
+
+  it('is refused when its index slips in another release', async () => {
+    const bytes = await withIndex(({ manifests }) => {
+      manifests.push({ ...web, artifactType: releaseType })
+    })
     await expectRefused(bytes, /no index of a release/)
+  })
+
+  it('is refused when it says of one blob that it is two things', async () => {
+    const layer = JSON.parse(readFileSync(store.path(web.digest), 'utf8')).layers[0] as Descriptor
+    const asManifest = await withIndex(({ manifests }) => {
+      manifests.push(layer, { ...layer, mediaType: mediaTypes.manifest })
+    })
+    await expectRefused(asManifest, /said to be both/)
+    rmSync(join(folder, 'good'), { recursive: true })
+    const larger = await withIndex(({ manifests }) => {
+      manifests.push({ ...web, size: web.size + 1 })
+    })
+    await expectRefused(larger, /bytes instead of/)
+  })
+
+  it('cannot say anew what the store lists already', async () => {
+    const { other, otherShelf } = await openEmpty()
+    await otherShelf.importArchive(stream(good), op)
+    const before = await other.references()
+    const { length: size } = await store.read(artifact)
+    const bytes = await withIndex(({ manifests }) => {
+      manifests.push({ mediaType: mediaTypes.index, digest: artifact, size })
+    })
+    await otherShelf.importArchive(stream(bytes), op)
+    expect((await other.references()).slice(0, before.length)).toEqual(before)
   })
 
   it('leaves nothing when the import is interrupted', async () => {

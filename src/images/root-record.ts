@@ -6,7 +6,7 @@ import type { MountPoints } from './mount-points.ts'
 import type { Sealing } from './root-sealing.ts'
 
 /** Raised whenever the same image would be unpacked differently: older roots are then no longer used. */
-export const rootFormat = 1
+export const rootFormat = 2
 
 /** Lies beside a root and says what it is. */
 export interface RootRecord {

@@ -4,7 +4,7 @@ import { digestOf } from '../core/digest.ts'
 import type { ImageDigest } from '../core/ids.ts'
 import { onDisk } from '../util/disk-error.ts'
 import { readMounts } from '../util/mountinfo.ts'
-import { isProcessAlive } from '../util/process-alive.ts'
+import { isLeftover, temporaryName } from '../util/temporary-name.ts'
 import type { MountPoints } from './mount-points.ts'
 import { rootFormat } from './root-record.ts'
 import { type Exec, unmount } from './root-sealing.ts'
@@ -39,9 +39,7 @@ export const listRootIds = async (roots: string): Promise<readonly RootId[]> =>
   (await readdir(roots)).filter((name) => /^[0-9a-f]{64}$/.test(name)).sort()
 
 /** A name in the folder that says whose it is, for what is being made or removed. */
-export const temporaryRootPath = (roots: string): string => join(roots, `.${process.pid}-${++counter}`)
-
-let counter = 0
+export const temporaryRootPath = (roots: string): string => join(roots, `.${temporaryName()}`)
 
 /**
  * Makes the folder, removes what dead processes left half done, and gives its real path, as mountinfo has it. Layers
@@ -50,10 +48,7 @@ let counter = 0
 export async function prepareRootsFolder(folder: string, exec: Exec): Promise<string> {
   await onDisk(folder, mkdir(folder, { recursive: true, mode: 0o700 }))
   const real = await realpath(folder)
-  for (const name of await readdir(real)) {
-    const [, pid] = /^\.(\d+)-\d+$/.exec(name) ?? []
-    if (pid !== undefined && !isProcessAlive(Number(pid))) await removeLeftover(join(real, name), exec)
-  }
+  for (const name of await readdir(real)) if (isLeftover(name)) await removeLeftover(join(real, name), exec)
   return real
 }
 

@@ -11,7 +11,7 @@ import { unpackLayer } from './unpack-layer.ts'
 const op = { signal: new AbortController().signal }
 
 /** Few names, so that members meet: links get replaced, written below, linked to and whited out. */
-const segment = fc.constantFrom('a', 'b', 'c', '.', '.wh.a', '.wh..wh.opq', 'outside')
+const segment = fc.constantFrom('a', 'b', 'c', '.', '.wh.a', '.wh..wh..opq', 'outside')
 const path = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join('/'))
 const climbing = fc
   .array(fc.constantFrom('a', 'b', '..', 'outside'), { minLength: 1, maxLength: 6 })

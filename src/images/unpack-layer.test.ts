@@ -145,13 +145,13 @@ describe('unpackLayer', () => {
     })
 
     it('empty a folder of what lower layers put there', async () => {
-      await apply({ name: 'd/new', content: '2' }, { name: 'd/.wh..wh.opq' })
+      await apply({ name: 'd/new', content: '2' }, { name: 'd/.wh..wh..opq' })
       expect(tree()).toEqual(['d d', 'f d/new', 'f e'])
     })
 
     it('never reach out of the root', async () => {
       await apply({ name: 'out', type: 'symlink', linkname: '/..' })
-      await apply({ name: 'out/.wh.outside' }, { name: 'out/.wh..wh.opq' })
+      await apply({ name: 'out/.wh.outside' }, { name: 'out/.wh..wh..opq' })
       expect(outside()).toEqual(untouched)
     })
 

@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { diskError, fsyncFailed } from './disk-error.ts'
+import { temporaryName } from './temporary-name.ts'
 
 export interface FileOwner {
   readonly uid: number
@@ -22,7 +22,7 @@ export async function writeFileAtomic(
   options: { readonly mode?: number; readonly owner?: FileOwner } = {},
 ): Promise<void> {
   const folder = dirname(path)
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`)
+  const temporary = join(folder, `.${basename(path)}.${temporaryName()}.tmp`)
   try {
     await writeDurably(temporary, content, options.mode ?? 0o644, options.owner)
     await rename(temporary, path)

@@ -53,4 +53,23 @@ describe('createSharedJobs', () => {
     runs[1]?.finish('fresh')
     expect(await later).toBe('fresh')
   })
+
+  it('lets the last one leave when the work has ended, whatever came of it', async () => {
+    for (const end of ['resolve', 'reject'] as const) {
+      const work = Promise.withResolvers<string>()
+      const jobs = createSharedJobs<string, string>()
+      const leaving = new AbortController()
+      let left = false
+      const run = jobs
+        .run('a', leaving.signal, () => work.promise)
+        .finally(() => {
+          left = true
+        })
+      leaving.abort(new Error('gone'))
+      await new Promise(setImmediate)
+      expect(left).toBe(false)
+      work[end]('written')
+      await expect(run).rejects.toMatchObject({ code: 'request.interrupted' })
+    }
+  })
 })

@@ -2,7 +2,8 @@ import { BasaltError } from '../errors.ts'
 
 /**
  * Work that several callers want at the same time, done once: whoever asks for a key while its job runs gets that
- * job's result. A caller that aborts leaves with `request.interrupted`; the job itself is aborted when nobody waits for it any more.
+ * job's result. A caller that aborts leaves with `request.interrupted`. The job itself is aborted when nobody waits for it
+ * any more; the last one leaves when it has ended, so that nothing is written after somebody was told that it is over.
  */
 export interface SharedJobs<Key, Result> {
   run(key: Key, signal: AbortSignal, work: (signal: AbortSignal) => Promise<Result>): Promise<Result>
@@ -36,14 +37,18 @@ export function createSharedJobs<Key, Result>(): SharedJobs<Key, Result> {
         const job = jobs.get(key) ?? start(key, work)
         job.waiting++
         const leave = () => {
-          reject(interrupted(signal))
-          if (--job.waiting > 0) return
+          if (--job.waiting > 0) return reject(interrupted(signal))
           // Whoever asks from here on must not be given a job that is being aborted.
           jobs.delete(key)
           job.controller.abort(signal.reason)
         }
         signal.addEventListener('abort', leave, { once: true })
-        job.result.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+        job.result
+          .then(
+            (result) => (signal.aborted ? reject(interrupted(signal)) : resolve(result)),
+            (cause: unknown) => reject(signal.aborted ? interrupted(signal) : cause),
+          )
+          .finally(() => signal.removeEventListener('abort', leave))
       })
     },
   }

@@ -24,6 +24,17 @@ export interface FileRange {
   readonly file: string
   readonly offset: number
   readonly sizeBytes: number
-  /** What the file must still be when it is read, else `build.failed`: no half of a file that was just replaced. */
-  readonly expected?: { readonly inode: bigint; readonly mtimeNs: bigint }
+  /**
+   * What the file must be before it is read, and still be afterwards, else `build.failed`: no half of a file that was just
+   * replaced or is being written.
+   */
+  readonly expected?: FileState
+}
+
+/** Differs after every change of a file, as far as the clock of its file system can tell. */
+export interface FileState {
+  readonly device: bigint
+  readonly inode: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
 }

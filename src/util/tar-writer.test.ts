@@ -1,6 +1,16 @@
-import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exec } from './exec.ts'
@@ -111,14 +121,59 @@ describe('writeTar', () => {
   it('refuses a file that changed since it was looked at', async () => {
     const content = join(folder, 'changing')
     writeFileSync(content, 'before')
-    const { ino: inode, mtimeNs } = statSync(content, { bigint: true })
+    const { expected } = stateOf(content)
     writeFileSync(content, 'after that')
-    const range = { file: content, offset: 0, sizeBytes: 6, expected: { inode, mtimeNs } }
+    const range = { file: content, offset: 0, sizeBytes: 6, expected }
     await expect(write([{ ...plain, path: 'a', kind: 'file', content: range }])).rejects.toMatchObject({
       code: 'build.failed',
       message: `${content} changed while it was read`,
     })
   })
+
+  it('refuses a file that changed back to its old time before it was read', async () => {
+    const content = join(folder, 'content')
+    writeFileSync(content, 'before')
+    const { sizeBytes, expected } = stateOf(content)
+    const { atime, mtime } = statSync(content)
+    await setTimeout(20)
+    writeFileSync(content, 'AFTER!')
+    utimesSync(content, atime, mtime)
+    // As precise as the file system keeps it, so that only the time of the change differs.
+    const range = {
+      file: content,
+      offset: 0,
+      sizeBytes,
+      expected: { ...expected, mtimeNs: mtimeOf(content) },
+    }
+    await expect(write([{ ...plain, path: 'a', kind: 'file', content: range }])).rejects.toMatchObject({
+      message: `${content} changed while it was read`,
+    })
+  })
+
+  it('refuses a file that changes while it is read, the part that was read already included', async () => {
+    const content = join(folder, 'content')
+    writeFileSync(content, Buffer.alloc(5 << 20, 'a'))
+    const range = { file: content, offset: 0, ...stateOf(content) }
+    await setTimeout(20)
+    const archive = writeTar([{ ...plain, path: 'a', kind: 'file', content: range }])
+    const drained = (async () => {
+      let chunks = 0
+      for await (const _ of archive) if (++chunks === 2) patch(content, 'b')
+    })()
+    await expect(drained).rejects.toMatchObject({ message: `${content} changed while it was read` })
+  })
+
+  const mtimeOf = (path: string) => statSync(path, { bigint: true }).mtimeNs
+  const stateOf = (path: string) => {
+    const { dev: device, ino: inode, mtimeNs, ctimeNs, size } = statSync(path, { bigint: true })
+    return { sizeBytes: Number(size), expected: { device, inode, mtimeNs, ctimeNs } }
+  }
+  /** Overwrites the first byte in place. */
+  const patch = (path: string, text: string) => {
+    const descriptor = openSync(path, 'r+')
+    writeSync(descriptor, text, 0)
+    closeSync(descriptor)
+  }
 
   it('keeps any name, size and time', async () => {
     const name = fc

@@ -93,6 +93,8 @@ function* filePart(range: FileRange): Generator<Part> {
         }
       },
     }
+    // Other work had its turn meanwhile, and writers of other processes always have.
+    if (!isUnchanged(descriptor, range)) throw changed(range.file)
   } finally {
     closeSync(descriptor)
   }
@@ -109,16 +111,22 @@ function openUnchanged(range: FileRange): number {
       cause,
     })
   }
-  if (range.expected === undefined) return descriptor
-  const found = fstatSync(descriptor, { bigint: true })
-  const same =
-    found.isFile() &&
-    found.ino === range.expected.inode &&
-    found.mtimeNs === range.expected.mtimeNs &&
-    found.size === BigInt(range.offset + range.sizeBytes)
-  if (same) return descriptor
+  if (isUnchanged(descriptor, range)) return descriptor
   closeSync(descriptor)
   throw changed(range.file)
+}
+
+function isUnchanged(descriptor: number, { expected, offset, sizeBytes }: FileRange): boolean {
+  if (expected === undefined) return true
+  const found = fstatSync(descriptor, { bigint: true })
+  return (
+    found.isFile() &&
+    found.dev === expected.device &&
+    found.ino === expected.inode &&
+    found.mtimeNs === expected.mtimeNs &&
+    found.ctimeNs === expected.ctimeNs &&
+    found.size === BigInt(offset + sizeBytes)
+  )
 }
 
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

@@ -3,6 +3,7 @@ import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { CopySpec } from '../../core/system.ts'
 import { BasaltError } from '../../errors.ts'
+import type { FileState } from '../../util/tar-entry.ts'
 import { type Ignored, ignoreRules } from './ignore-rules.ts'
 
 /** A file, folder or link below a copied path, as it is on disk now. */
@@ -18,13 +19,9 @@ export interface WalkedEntry {
 }
 
 /** What lstat says, as far as it matters. */
-export interface FileFacts {
+export interface FileFacts extends FileState {
   readonly mode: number
   readonly sizeBytes: number
-  readonly device: bigint
-  readonly inode: bigint
-  readonly mtimeNs: bigint
-  readonly ctimeNs: bigint
 }
 
 /** Other work gets its turn after so many entries: the system calls here are synchronous, for speed. */

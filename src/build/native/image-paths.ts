@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { opaqueWhiteout, whiteoutPrefix } from '../../images/whiteout.ts'
 
 /** What a layer has at a path, without the content. Paths are relative to the root, without a trailing `/`. */
 export interface LayerPath {
@@ -21,15 +22,13 @@ export interface ImagePaths {
 }
 
 const maxLinks = 40
-const whiteout = '.wh.'
-const opaque = '.wh..wh..opq'
 
 /** Stacks layers, the lowest first; whiteouts (OCI image-spec, layer.md) remove what lies below. */
 export function stackLayers(layers: readonly (readonly LayerPath[])[]): ImagePaths {
   const stack = new Map<string, LayerPath>()
   for (const layer of layers) {
     for (const { path } of layer) applyWhiteout(stack, path)
-    for (const entry of layer) if (!posix.basename(entry.path).startsWith(whiteout)) place(stack, entry)
+    for (const entry of layer) if (!posix.basename(entry.path).startsWith(whiteoutPrefix)) place(stack, entry)
   }
   const follow = (path: string) => followLinks(stack, path)
   return {
@@ -47,11 +46,11 @@ function place(stack: Map<string, LayerPath>, entry: LayerPath): void {
 
 function applyWhiteout(stack: Map<string, LayerPath>, path: string): void {
   const name = posix.basename(path)
-  if (!name.startsWith(whiteout)) return
+  if (!name.startsWith(whiteoutPrefix)) return
   const folder = posix.dirname(path)
-  if (name === opaque) removeBelow(stack, folder === '.' ? '' : folder)
+  if (name === opaqueWhiteout) removeBelow(stack, folder === '.' ? '' : folder)
   else {
-    const hidden = posix.join(folder, name.slice(whiteout.length))
+    const hidden = posix.join(folder, name.slice(whiteoutPrefix.length))
     stack.delete(hidden)
     removeBelow(stack, hidden)
   }

@@ -14,7 +14,8 @@ import { softwareBill } from './software-bill.ts'
 
 /**
  * Checks and writes configuration, manifest, SBOM and provenance. The manifest is listed last: an image that is listed
- * is complete, and is not made again.
+ * is complete. All are written each time, as a put costs little where the blob is right, and mends it where it is not.
+ * That also makes what is attached independent of who comes first: every way in which an image was built is attached.
  */
 export async function writeImage(parts: ImageParts, store: ContentStore): Promise<BuiltImage> {
   const settings = processSettings(parts.recipe, parts.base?.config ?? null)
@@ -46,11 +47,11 @@ export async function writeImage(parts: ImageParts, store: ContentStore): Promis
       config.byteLength + manifest.byteLength,
     ),
   }
-  if (await isComplete(subject.digest, store)) return built
-
-  const paths = stackLayers(layers.map((layer) => layer.paths))
-  assertEntrypoint(parts.context.service, settings, paths)
-  assertUser(parts.context.service, settings.user, paths)
+  if (!(await isListed(subject.digest, store))) {
+    const paths = stackLayers(layers.map((layer) => layer.paths))
+    assertEntrypoint(parts.context.service, settings, paths)
+    assertUser(parts.context.service, settings.user, paths)
+  }
   await Promise.all([
     store.put(config),
     store.put(manifest),
@@ -61,10 +62,8 @@ export async function writeImage(parts: ImageParts, store: ContentStore): Promis
   return built
 }
 
-async function isComplete(image: ImageDigest, store: ContentStore): Promise<boolean> {
-  if (!(await store.has(image))) return false
-  return (await store.references()).some((reference) => reference.digest === image)
-}
+const isListed = async (image: ImageDigest, store: ContentStore): Promise<boolean> =>
+  (await store.references()).some((reference) => reference.digest === image)
 
 const imageLayer = (layer: Layer): ImageLayer => ({
   descriptor: { mediaType: mediaTypes.layerTar, digest: layer.digest, size: layer.sizeBytes },

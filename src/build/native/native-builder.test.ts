@@ -3,6 +3,7 @@ import {
   lutimesSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -12,11 +13,13 @@ import {
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { Spec, Validation } from '@cyclonedx/cyclonedx-library'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Op, ProgressEvent } from '../../core/op.ts'
 import type { CopySpec, NativeRecipe } from '../../core/system.ts'
 import { invariant } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
+import { storeImage, tarOf } from '../../images/image.fixture.ts'
 import { openContentStore } from '../../images/oci-layout-store.ts'
 import { exec } from '../../util/exec.ts'
 import { scanTar } from '../../util/tar-scanner.ts'
@@ -66,7 +69,7 @@ describe('native builder', () => {
     writeFileSync(file, text)
     chmodSync(file, mode)
   }
-  const context = (): BuildContext => ({ service: 'web', folder, sourceTime, revision: null })
+  const context = (): BuildContext => ({ service: 'web', folder, sourceTime, revision: null, dirty: false })
   const builder = (into = store, cacheFolder = join(home, 'cache'), now = Date.now) =>
     createNativeBuilder({
       store: into,
@@ -346,6 +349,63 @@ describe('native builder', () => {
       }
     })
 
+    const attachments = async () => {
+      const documents: Record<'sbom' | 'provenance', Record<string, unknown>[]> = { sbom: [], provenance: [] }
+      for (const { digest, annotations } of await store.references()) {
+        const kind = annotations?.['org.basalt.attachment'] as 'sbom' | 'provenance' | undefined
+        if (kind === undefined) continue
+        const manifest = (await document(digest)) as unknown as { layers: { digest: string }[] }
+        documents[kind].push(await document(manifest.layers[0]?.digest ?? ''))
+      }
+      return documents
+    }
+
+    it('has the same attached whichever service is built first, or both at once', async () => {
+      put('a', 'a')
+      const spec = recipe({ copy: [copy('a', '/a')] })
+      const run = (service: string) => builder().build(spec, { ...context(), service }, idle)
+      const { image } = await run('web')
+      const first = await store.references()
+      await Promise.all([run('api'), run('worker')])
+      expect(await store.references()).toEqual(first)
+      const { sbom, provenance } = await attachments()
+      expect([sbom.length, provenance.length]).toEqual([1, 1])
+      expect(JSON.stringify([sbom, provenance])).not.toContain('web')
+      expect(sbom[0]).toMatchObject({ metadata: { component: { version: image } } })
+    })
+
+    it('names the commit in its provenance only when that has what was copied', async () => {
+      put('a', 'a')
+      const revision = 'c'.repeat(40)
+      const spec = recipe({ copy: [copy('a', '/a')] })
+      await builder().build(spec, { ...context(), revision, dirty: true }, idle)
+      const dirty = JSON.stringify((await attachments()).provenance)
+      expect(dirty).not.toContain(revision)
+      expect(dirty).toContain('"uncommittedChanges":true')
+      await builder().build(spec, { ...context(), revision }, idle)
+      const both = JSON.stringify((await attachments()).provenance)
+      expect(both).toContain(`"gitCommit":"${revision}"`)
+    })
+
+    it('is mended by another build, whichever of its blobs went bad', async () => {
+      put('a', 'a')
+      // Late enough for the layer to be found in the cache.
+      const late = builder(store, join(home, 'cache'), () => Date.now() + 10_000)
+      const run = () => late.build(recipe({ copy: [copy('a', '/a')] }), context(), idle)
+      const { image } = await run()
+      expect(await run()).toMatchObject({ cached: true })
+      const blobs = readdirSync(join(store.folder, 'blobs/sha256'))
+      expect(blobs).toHaveLength(8)
+      for (const name of blobs) {
+        const digest = `sha256:${name}` as const
+        chmodSync(store.path(digest), 0o644)
+        writeFileSync(store.path(digest), 'bad')
+        await expect(store.verify(digest)).rejects.toMatchObject({ code: 'content.corrupt' })
+        expect((await run()).image).toBe(image)
+        await store.verify(digest)
+      }
+    })
+
     it('needs an entrypoint that is there and executable, and a user that is known', async () => {
       put('app/tool', 'x', 0o755)
       put('app/data', 'x')
@@ -388,6 +448,14 @@ describe('native builder', () => {
         copy: [copy('more', '/usr/bin')],
         env: { B: '2' },
       })
+      const bill = (await attachments()).sbom.find(({ components }) => (components as []).length > 0)
+      expect(bill).toMatchObject({
+        components: [{ type: 'container', version: base.image }],
+        compositions: [{ aggregate: 'incomplete', assemblies: [expect.anything(), expect.anything()] }],
+      })
+      expect(
+        await new Validation.JsonStrictValidator(Spec.Version.v1dot6).validate(JSON.stringify(bill)),
+      ).toBeNull()
       const manifest = await document(top.image)
       expect(manifest).toMatchObject({ annotations: { 'org.opencontainers.image.base.digest': base.image } })
       expect((await layerEntries(top.image, 1)).map(({ path }) => path)).toEqual(['usr/bin/file'])
@@ -396,6 +464,20 @@ describe('native builder', () => {
         config: { Entrypoint: ['tool'], User: '5', Env: ['A=1', 'B=2', expect.stringMatching(/^PATH=/)] },
       })
       expect(config['history']).toHaveLength(2)
+    })
+
+    it('is built upon a compressed image only when its layers are what it says', async () => {
+      const layer = await tarOf([{ name: 'usr/bin/tool', mode: 0o755, content: 'x' }])
+      for (const compression of ['none', 'gzip', 'zstd'] as const) {
+        const { digest } = await storeImage(store, { layers: [layer], compression })
+        const from = { base: { kind: 'image', digest }, entrypoint: ['tool'] } as const
+        await expect(build(from)).resolves.toBeDefined()
+        const lie = await storeImage(store, { layers: [layer], compression, diffIds: [digest] })
+        await expect(build({ ...from, base: { kind: 'image', digest: lie.digest } })).rejects.toMatchObject({
+          code: 'image.invalid',
+        })
+      }
+      expect(readdirSync(join(home, 'cache'))).toEqual(['layers'])
     })
 
     it('rejects an unknown base and an aborted build', async () => {

@@ -4,6 +4,7 @@ import type { NativeRecipe } from '../../core/system.ts'
 import { BasaltError } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import { diskError } from '../../util/disk-error.ts'
+import { removeLeftovers } from '../../util/remove-leftovers.ts'
 import type { BuildContext, Builder, BuiltImage } from '../builder.ts'
 import { readBaseImage } from './base-image.ts'
 import { nativeBuilderVersion } from './builder-version.ts'
@@ -13,7 +14,6 @@ import { writeImage } from './image-writer.ts'
 import { type Layer, type LayerCache, openLayerCache } from './layer-cache.ts'
 import { notifyLayer } from './layer-progress.ts'
 import type { PackageSource } from './package-source.ts'
-import { removeLeftovers } from './remove-leftovers.ts'
 
 export interface NativeBuilderPorts {
   readonly store: ContentStore
@@ -30,13 +30,13 @@ export interface NativeBuilderPorts {
 export function createNativeBuilder(ports: NativeBuilderPorts): Builder<NativeRecipe> {
   const layers = join(ports.cacheFolder, 'layers')
   const cache = openLayerCache(layers, ports.store)
-  let tidied: Promise<void> | undefined
+  let tidied: Promise<unknown> | undefined
   return {
     name: 'native',
     version: nativeBuilderVersion,
     async build(recipe, context, op) {
       try {
-        await (tidied ??= removeLeftovers([ports.cacheFolder, layers]))
+        await (tidied ??= Promise.all([ports.cacheFolder, layers].map((folder) => removeLeftovers(folder))))
         return await buildImage(recipe, context, op, { ...ports, cache })
       } catch (cause) {
         throw translated(cause, context, op)
@@ -55,7 +55,7 @@ async function buildImage(
 ): Promise<BuiltImage> {
   const { base: from } = recipe
   const { architecture } = ports
-  const base = from.kind === 'image' ? await readBaseImage(from.digest, architecture, ports) : null
+  const base = from.kind === 'image' ? await readBaseImage(from.digest, architecture, ports, op) : null
   const debian =
     from.kind === 'debian'
       ? await ports.debian.layers(

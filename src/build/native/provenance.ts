@@ -8,20 +8,23 @@ const predicateType = 'https://slsa.dev/provenance/v1'
 const buildType = 'urn:basalt:native-builder:v1'
 
 /**
- * How the image came about: SLSA provenance v1 in an in-toto Statement v1, unsigned. Without timings, so that it
- * depends on the inputs alone; the folder's name is not among them.
+ * How the image came about: SLSA provenance v1 in an in-toto Statement v1, unsigned. Without timings and names of
+ * services or folders, so that it depends on the inputs alone: whoever builds the same attaches the same.
  */
 export function provenance(parts: ImageParts, image: ImageDigest): Attachment {
   const { recipe, context, builder, architecture } = parts
   const document = {
     _type: 'https://in-toto.io/Statement/v1',
-    subject: [{ name: context.service, digest: { sha256: image.slice('sha256:'.length) } }],
+    subject: [{ digest: { sha256: image.slice('sha256:'.length) } }],
     predicateType,
     predicate: {
       buildDefinition: {
         buildType,
         externalParameters: { recipe, architecture },
-        internalParameters: { sourceTime: context.sourceTime },
+        internalParameters: {
+          sourceTime: context.sourceTime,
+          ...(context.dirty ? { uncommittedChanges: true } : {}),
+        },
         resolvedDependencies: [...sources(parts), ...packages(parts), ...layers(parts)],
       },
       runDetails: {
@@ -32,8 +35,11 @@ export function provenance(parts: ImageParts, image: ImageDigest): Attachment {
   return { mediaType, document, annotations: { 'org.basalt.attachment': 'provenance', predicateType } }
 }
 
+/** A commit is named only when it has the bytes that were copied; the layers below tell those in any case. */
 const sources = ({ context, recipe }: ImageParts) => [
-  ...(context.revision === null ? [] : [{ name: 'source', digest: { gitCommit: context.revision } }]),
+  ...(context.revision === null || context.dirty
+    ? []
+    : [{ name: 'source', digest: { gitCommit: context.revision } }]),
   ...(recipe.base.kind === 'image'
     ? [{ name: 'base', digest: { sha256: recipe.base.digest.slice('sha256:'.length) } }]
     : []),

@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto'
-import type { ImageDigest } from '../../core/ids.ts'
+import type { Digest, ImageDigest } from '../../core/ids.ts'
 import type { LockedPackage } from '../package-lock.ts'
 import type { ImageParts } from './image-parts.ts'
 import type { Attachment } from './referrer.ts'
 
 const mediaType = 'application/vnd.cyclonedx+json'
+/** CycloneDX wants one. An image has none, and the service that it is built for first is chance. */
+const name = 'image'
 
 /**
  * The software bill of materials: every Debian package with its version and the SHA-256 of its archive (CycloneDX 1.6).
- * What was copied is in the provenance, by revision. No wall clock: equal images have equal bills.
+ * An image that it is built upon is one component, and the bill then says that it is incomplete.
+ * What was copied is in the provenance, by revision. No wall clock and no service: equal images have equal bills.
  */
 export function softwareBill(parts: ImageParts, image: ImageDigest, created: string): Attachment {
-  const { service } = parts.context
-  const reference = `pkg:oci/${service}@${encodeURIComponent(image)}`
-  const packages = parts.packages.map((item) => component(item))
+  const { base } = parts.recipe
+  const self = container(image)
+  const below = base.kind === 'image' ? [container(base.digest)] : []
+  const components = [...below, ...parts.packages.map((item) => component(item))]
   const document = {
     bomFormat: 'CycloneDX',
     specVersion: '1.6',
@@ -30,19 +34,32 @@ export function softwareBill(parts: ImageParts, image: ImageDigest, created: str
           },
         ],
       },
-      component: {
-        type: 'container',
-        'bom-ref': reference,
-        name: service,
-        version: image,
-        purl: reference,
-        hashes: [{ alg: 'SHA-256', content: image.slice('sha256:'.length) }],
-      },
+      component: self,
     },
-    components: packages,
-    dependencies: [{ ref: reference, dependsOn: packages.map((item) => item['bom-ref']) }],
+    components,
+    dependencies: [{ ref: self['bom-ref'], dependsOn: components.map((item) => item['bom-ref']) }],
+    // What is in an image that was built elsewhere only its own bill can tell.
+    ...(below.length === 0
+      ? {}
+      : {
+          compositions: [
+            { aggregate: 'incomplete', assemblies: [self, ...below].map((item) => item['bom-ref']) },
+          ],
+        }),
   }
   return { mediaType, document, annotations: { 'org.basalt.attachment': 'sbom' } }
+}
+
+function container(image: Digest) {
+  const purl = `pkg:oci/${name}@${encodeURIComponent(image)}`
+  return {
+    type: 'container',
+    'bom-ref': purl,
+    name,
+    version: image,
+    purl,
+    hashes: [{ alg: 'SHA-256', content: image.slice('sha256:'.length) }],
+  }
 }
 
 function component(item: LockedPackage) {

@@ -32,7 +32,8 @@ export async function debFile(item: LockedPackage, ports: DebPoolPorts, op: Op):
   // The security archive keeps nothing that went into a point release, and the other way round: so both are asked.
   const order = item.suite.endsWith('-security') ? [...security, ...archive] : [...archive, ...security]
   const urls = order.map(({ url }) => `${url}/${item.path.split('/').map(encodeURIComponent).join('/')}`)
-  if (await download({ what, urls, sha256: item.sha256 }, file, ports.httpGet, op)) return file
+  if (await download({ what, urls, sha256: item.sha256, sizeBytes: item.sizeBytes }, file, ports.httpGet, op))
+    return file
   throw new BasaltError('build.lock-stale', {
     message: `no mirror has ${item.name} ${item.version} any more`,
     remedy: 'Resolve the packages anew: basalt build --update',

@@ -20,6 +20,7 @@ import type { ContentStore } from '../../../images/content-store.ts'
 import { openContentStore } from '../../../images/oci-layout-store.ts'
 import { exec } from '../../../util/exec.ts'
 import { scanTar } from '../../../util/tar-scanner.ts'
+import { temporaryName } from '../../../util/temporary-name.ts'
 import { packageLockDigest, readPackageLock, writePackageLock } from '../../lock-file.ts'
 import type { PackageLock } from '../../package-lock.ts'
 import { createNativeBuilder } from '../native-builder.ts'
@@ -137,7 +138,7 @@ describe('Debian packages', () => {
     { update = false, ...setup }: Setup & { update?: boolean } = {},
   ) => {
     const lock = await readPackageLock(lockFile(), { update })
-    const context = { service: 'web', folder: home, sourceTime: 1_750_000_000, revision: null }
+    const context = { service: 'web', folder: home, sourceTime: 1_750_000_000, revision: null, dirty: false }
     const op = {
       signal: new AbortController().signal,
       notify: (event: ProgressEvent) => void setup.events?.push(event),
@@ -236,7 +237,7 @@ describe('Debian packages', () => {
     const other = await readPackageLock(lockFile(), { update: true })
     const first = await readPackageLock(lockFile(), { update: false })
     for (const lock of [first, other]) {
-      const context = { service: 'web', folder: home, sourceTime: 1, revision: null }
+      const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
       await builderWith(lock).build(recipe(['tool']), context, { signal: new AbortController().signal })
     }
     expect(packageLockDigest(other)).toBe(packageLockDigest(first))
@@ -247,7 +248,7 @@ describe('Debian packages', () => {
   it('shares indexes and layers between builds at the same time', async () => {
     const lock = await readPackageLock(lockFile(), { update: false })
     const builder = builderWith(lock)
-    const context = { service: 'web', folder: home, sourceTime: 1, revision: null }
+    const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
     const op = { signal: new AbortController().signal }
     await Promise.all(
       [['tool'], ['libone'], ['tool']].map((packages) => builder.build(recipe(packages), context, op)),
@@ -313,14 +314,14 @@ describe('Debian packages', () => {
     const events: ProgressEvent[] = []
     await build(['libone'], { events })
     expect(new Set(events.map((event) => event.code))).toEqual(
-      new Set(['build.resolving', 'build.fetching', 'build.layer', 'build.done']),
+      new Set(['build.resolving', 'build.warning', 'build.fetching', 'build.layer', 'build.done']),
     )
   })
 
   describe('refuses', () => {
     const failure = (code: string, message: RegExp) =>
       expect.objectContaining({ code, message: expect.stringMatching(message) })
-    const failing = (packages: readonly string[], setup: Setup = {}) =>
+    const failing = (packages: readonly string[], setup: Setup & { update?: boolean } = {}) =>
       build(packages, setup).then(
         () => null,
         (cause: unknown) => cause,
@@ -356,6 +357,73 @@ describe('Debian packages', () => {
       expect(await failing(['exim4'], { mirrors: old })).toEqual(
         failure('build.signature-invalid', /index of buster/),
       )
+    })
+
+    it('an index that is older than the one of the lock, or of a day to come', async () => {
+      await build(['tool'])
+      const older = { packages: archive, release: { Date: 'Fri, 10 Jul 2026 10:16:37 UTC' } }
+      await mirror.publish(suite, older)
+      const reason = /of Fri, 10 Jul 2026 .*, older than the one of Sat, 11 Jul 2026/
+      for (const update of [false, true])
+        expect(await failing(['exim4'], { update })).toEqual(failure('build.signature-invalid', reason))
+      // Nothing has to be looked up for what is locked.
+      expect(await failing(['tool'])).toBeNull()
+      rmSync(lockFile())
+      expect(await failing(['exim4'])).toBeNull()
+
+      for (const Date of ['Mon, 13 Jul 2026 10:16:37 UTC', 'soon', null]) {
+        await mirror.publish(suite, { packages: archive, release: { Date } })
+        expect(await failing(['libone'])).toEqual(failure('build.signature-invalid', /its date is/))
+      }
+    })
+
+    it('an answer without an end', async () => {
+      let sent = 0
+      const endless = createServer((_, response) => {
+        const more = () => {
+          while (!response.destroyed && response.write(Buffer.alloc(1 << 16))) sent += 1 << 16
+        }
+        response.on('drain', more)
+        more()
+      })
+      await new Promise<void>((done) => endless.listen(0, '127.0.0.1', () => done()))
+      const url = `http://127.0.0.1:${(endless.address() as AddressInfo).port}`
+      const here = [{ url, checkValidUntil: true }]
+      const mirrors = { archive: here, security: [] }
+      try {
+        expect(await failing(['tool'], { mirrors })).toEqual(
+          failure('network.unreachable', /index of bookworm .*: the answer has more than 8388608 bytes/),
+        )
+        await build(['libone'])
+        rmSync(join(home, 'cache'), { recursive: true })
+        sent = 0
+        expect(await failing(['libone'], { mirrors })).toEqual(
+          failure('network.unreachable', /the package base-files .*: the answer has more than \d+ bytes/),
+        )
+        expect(sent).toBeLessThan(64 << 20)
+      } finally {
+        endless.closeAllConnections()
+        await new Promise((done) => endless.close(done))
+      }
+    })
+
+    it('an archive that is of another package than the lock says, built before or not', async () => {
+      await build(['libone'])
+      const locked = readFileSync(lockFile(), 'utf8')
+      for (const [from, to] of [
+        ['libone_1.0+deb12u1_amd64', 'libtwo_1.0+deb12u1_amd64'],
+        ['libone_1.0+deb12u1_amd64', 'libone_9.0_amd64'],
+        ['libone_1.0+deb12u1_amd64', 'libone_1.0+deb12u1_all'],
+      ] as const) {
+        // The path of the archive has the package's name too.
+        writeFileSync(
+          lockFile(),
+          locked.replaceAll(new RegExp(`(?<!/)${from.replaceAll('+', '\\+')}(?!\\.deb)`, 'g'), to),
+        )
+        expect(await failing(['libone'])).toEqual(
+          failure('build.lock-stale', /is of libone 1\.0\+deb12u1 amd64/),
+        )
+      }
     })
 
     it('a package list or archive with another hash', async () => {
@@ -412,7 +480,7 @@ describe('Debian packages', () => {
       const { port } = silent.address() as AddressInfo
       const archive = [{ url: `http://127.0.0.1:${port}`, checkValidUntil: true }]
       const lock = await readPackageLock(lockFile(), { update: false })
-      const context = { service: 'web', folder: home, sourceTime: 1, revision: null }
+      const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
       const abort = new AbortController()
       silent.once('request', () => abort.abort())
       const run = builderWith(lock, { mirrors: { archive, security: [] } }).build(
@@ -449,6 +517,21 @@ describe('Debian packages', () => {
     }
   })
 
+  it('says that a suite has no updates', async () => {
+    const events: ProgressEvent[] = []
+    await build(['libone'], { events })
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        code: 'build.warning',
+        message: expect.stringContaining('has no bookworm-updates'),
+      }),
+    )
+    await mirror.publish(`${suite}-updates`, { packages: [] })
+    events.length = 0
+    await build(['libone'], { events, update: true })
+    expect(events.map(({ code }) => code)).not.toContain('build.warning')
+  })
+
   it('reads only the signed part of an index', async () => {
     const signed = await (await fetch(`${mirror.url}/dists/${suite}/InRelease`)).text()
     const forged = `Codename: evil\nSHA256:\n ${'0'.repeat(64)} 1 main/binary-amd64/Packages.xz\n`
@@ -461,13 +544,18 @@ describe('Debian packages', () => {
     const debs = join(home, 'cache/debs')
     const scratch = join(home, 'cache/scratch')
     mkdirSync(debs, { recursive: true })
-    for (const pid of [dead, String(process.pid)]) {
-      mkdirSync(join(scratch, `${pid}-packages-x`), { recursive: true })
-      writeFileSync(join(debs, `a.deb.${pid}-x.tmp`), '')
+    const layers = join(home, 'cache/layers')
+    mkdirSync(layers)
+    const own = temporaryName()
+    for (const name of [own, own.replace(/^\d+/, dead)]) {
+      mkdirSync(join(scratch, name), { recursive: true })
+      writeFileSync(join(debs, `a.deb.${name}.tmp`), '')
+      writeFileSync(join(layers, `.x.json.${name}.tmp`), '')
     }
     await build(['libone'])
-    expect(readdirSync(scratch)).toEqual([`${process.pid}-packages-x`])
-    expect(readdirSync(debs).filter((name) => name.endsWith('.tmp'))).toEqual([`a.deb.${process.pid}-x.tmp`])
+    expect(readdirSync(scratch)).toEqual([own])
+    expect(readdirSync(debs).filter((name) => name.endsWith('.tmp'))).toEqual([`a.deb.${own}.tmp`])
+    expect(readdirSync(layers).filter((name) => name.endsWith('.tmp'))).toEqual([`.x.json.${own}.tmp`])
   })
 
   it('fetches an archive again that was damaged in the cache', async () => {

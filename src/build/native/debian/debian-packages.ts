@@ -4,13 +4,13 @@ import { BasaltError } from '../../../errors.ts'
 import type { ContentStore } from '../../../images/content-store.ts'
 import { createConcurrencyLimit } from '../../../util/concurrency-limit.ts'
 import type { exec as realExec } from '../../../util/exec.ts'
+import { removeLeftovers } from '../../../util/remove-leftovers.ts'
 import { createSharedJobs } from '../../../util/shared-jobs.ts'
 import { sortBytewise } from '../../../util/sort-bytewise.ts'
 import type { LockedSet, PackageLock, PackageRequest } from '../../package-lock.ts'
 import type { Layer } from '../layer-cache.ts'
 import { notifyLayer } from '../layer-progress.ts'
 import type { PackageSource } from '../package-source.ts'
-import { removeLeftovers } from '../remove-leftovers.ts'
 import { baseLayer } from './base-layer.ts'
 import type { DebianMirrors, Mirror } from './debian-mirrors.ts'
 import type { HttpGet } from './http-get.ts'
@@ -58,7 +58,7 @@ export function createDebianPackages(ports: DebianPorts): PackageSource {
     scratchFolder: join(ports.cacheFolder, 'scratch'),
   }
   const folders = ['debs', 'indexes', 'scratch'].map((name) => join(ports.cacheFolder, name))
-  let tidied: Promise<void> | undefined
+  let tidied: Promise<unknown> | undefined
 
   const findSet = async (request: PackageRequest, op: Op): Promise<LockedSet> => {
     const known = ports.lock.find(request)
@@ -72,7 +72,7 @@ export function createDebianPackages(ports: DebianPorts): PackageSource {
 
   return {
     async layers({ suite, packages, service }, cache, op) {
-      await (tidied ??= removeLeftovers(folders))
+      await (tidied ??= Promise.all(folders.map((folder) => removeLeftovers(folder))))
       const requested = [...new Set(sortBytewise(packages))]
       const request: PackageRequest = { suite, architecture: ports.architecture, requested }
       const set = await sets.run(JSON.stringify(request), op.signal, (signal) =>
@@ -82,7 +82,10 @@ export function createDebianPackages(ports: DebianPorts): PackageSource {
       const base = await jobs.run('filesystem', op.signal, () => baseLayer({ store: ports.store, cache }))
       const layers = await allOrNone(layerGroups(set.packages), op, async (group, { signal }) => {
         const layer = await jobs.run(group.inputs, signal, (shared) =>
-          limit(() => packageLayer(group, cache, layerPorts, { ...op, signal: shared })),
+          limit(() => {
+            shared.throwIfAborted()
+            return packageLayer(group, cache, layerPorts, { ...op, signal: shared })
+          }),
         )
         notifyLayer(layer, service, op)
         return layer
@@ -140,6 +143,7 @@ async function offerOf(suite: string, ports: DebianPorts, op: Op): Promise<Offer
   const release = await fetchRelease(suite, mirrors.archive, ports, op)
   if (release === null) throw absent(suite, mirrors.archive)
   const updates = await fetchRelease(`${suite}-updates`, [release.mirror], ports, op)
+  if (updates === null && !rolling.includes(suite)) notifyWithoutUpdates(suite, release.mirror, op)
   const security = await fetchRelease(`${suite}-security`, mirrors.security, ports, op)
   if (security === null && mirrors.security.length > 0 && !rolling.includes(suite)) {
     throw absent(`${suite}-security`, mirrors.security)
@@ -157,6 +161,14 @@ async function offerOf(suite: string, ports: DebianPorts, op: Op): Promise<Offer
     dates: Object.fromEntries(releases.map((found) => [found.suite, found.date])),
   }
 }
+
+/** Not refused, as suites that are no longer supported lose theirs. */
+const notifyWithoutUpdates = (suite: string, { url }: Mirror, op: Op): void =>
+  op.notify?.({
+    code: 'build.warning',
+    message: `${url} has no ${suite}-updates: packages come from ${suite} and its security updates alone`,
+    data: { suite, mirror: url },
+  })
 
 const absent = (suite: string, mirrors: readonly Mirror[]): BasaltError =>
   new BasaltError('build.failed', {

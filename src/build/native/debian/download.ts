@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
 import { onDisk } from '../../../util/disk-error.ts'
+import { temporaryName } from '../../../util/temporary-name.ts'
 import type { HttpGet } from './http-get.ts'
 
 export interface Wanted {
@@ -11,19 +12,24 @@ export interface Wanted {
   /** Tried in this order. */
   readonly urls: readonly string[]
   readonly sha256: string
+  /** Nothing is read beyond this. */
+  readonly sizeBytes: number
 }
+
+/** The largest index of a suite has a quarter of a MiB; it is read before anything of it can be checked. */
+const maxTextBytes = 8 * 2 ** 20
 
 /**
  * Fetches a file whose SHA-256 is known, and puts it into place when it is right. Resolves with false when every
  * address answered that it has no such file. Rejects with `build.hash-mismatch` or `network.unreachable`.
  */
 export async function download(wanted: Wanted, file: string, httpGet: HttpGet, op: Op): Promise<boolean> {
-  const temporary = `${file}.${process.pid}-${randomUUID()}.tmp`
+  const temporary = `${file}.${temporaryName()}.tmp`
   let failure: BasaltError | null = null
   try {
     for (const url of wanted.urls) {
       try {
-        const sha256 = await fetchInto(url, temporary, httpGet, op)
+        const sha256 = await fetchInto(url, temporary, wanted.sizeBytes, httpGet, op)
         if (sha256 === null) continue
         if (sha256 === wanted.sha256) {
           await onDisk(file, rename(temporary, file))
@@ -53,7 +59,7 @@ export async function downloadText(
   try {
     const { status, body } = await httpGet(url, op.signal)
     const chunks: Uint8Array[] = []
-    for await (const chunk of body) chunks.push(chunk)
+    for await (const chunk of limited(body, maxTextBytes)) chunks.push(chunk)
     if (isAbsent(status)) return null
     if (status !== 200) throw unexpected(status)
     return Buffer.concat(chunks).toString('utf8')
@@ -64,12 +70,20 @@ export async function downloadText(
   }
 }
 
-async function fetchInto(url: string, file: string, httpGet: HttpGet, op: Op): Promise<string | null> {
+async function fetchInto(
+  url: string,
+  file: string,
+  sizeBytes: number,
+  httpGet: HttpGet,
+  op: Op,
+): Promise<string | null> {
   const { status, body } = await httpGet(url, op.signal)
   const hash = createHash('sha256')
   const handle = await onDisk(file, open(file, 'w'))
   try {
-    for await (const chunk of body) {
+    // What a server says of its failure may be longer than a small file.
+    const limit = status === 200 ? sizeBytes : maxTextBytes
+    for await (const chunk of limited(body, limit)) {
       if (status !== 200) continue
       hash.update(chunk)
       await onDisk(file, handle.writeFile(chunk))
@@ -80,6 +94,16 @@ async function fetchInto(url: string, file: string, httpGet: HttpGet, op: Op): P
   if (isAbsent(status)) return null
   if (status !== 200) throw unexpected(status)
   return hash.digest('hex')
+}
+
+/** A mirror, or whoever is on the way, must not fill the memory or the disk. */
+async function* limited(body: AsyncIterable<Uint8Array>, maxBytes: number): AsyncGenerator<Uint8Array> {
+  let sizeBytes = 0
+  for await (const chunk of body) {
+    sizeBytes += chunk.byteLength
+    if (sizeBytes > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`)
+    yield chunk
+  }
 }
 
 const isAbsent = (status: number): boolean => status === 404 || status === 410

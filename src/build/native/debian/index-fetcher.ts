@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,6 +7,7 @@ import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../util/atomic-write.ts'
 import { onDisk } from '../../../util/disk-error.ts'
+import { temporaryName } from '../../../util/temporary-name.ts'
 import { download } from './download.ts'
 import type { HttpGet } from './http-get.ts'
 import { compactPackages } from './package-index.ts'
@@ -34,13 +34,14 @@ export async function fetchIndex(
   const name = compressions
     .map((end) => `Packages${end}`)
     .find((name) => release.files.has(`${folder}/${name}`))
-  const sha256 = release.files.get(`${folder}/${name}`)
-  if (name === undefined || sha256 === undefined) {
+  const listed = release.files.get(`${folder}/${name}`)
+  if (name === undefined || listed === undefined) {
     throw new BasaltError('build.failed', {
       message: `${release.suite} has no packages for ${architecture}`,
       details: { suite: release.suite, architecture },
     })
   }
+  const { sha256 } = listed
   await onDisk(ports.cacheFolder, mkdir(ports.cacheFolder, { recursive: true }))
   const cached = join(ports.cacheFolder, `${sha256}.v${formatVersion}.tsv`)
   const known = await readFile(cached, 'utf8').catch(() => null)
@@ -50,9 +51,10 @@ export async function fetchIndex(
   op.notify?.({ code: 'build.fetching', message: what, data: { suite: release.suite } })
   const base = `${release.mirror.url}/dists/${release.suite}/${folder}`
   const urls = [...(release.byHash ? [`${base}/by-hash/SHA256/${sha256}`] : []), `${base}/${name}`]
-  const compressed = join(ports.cacheFolder, `${process.pid}-${randomUUID()}${name.slice('Packages'.length)}`)
+  const compressed = join(ports.cacheFolder, `${temporaryName()}${name.slice('Packages'.length)}`)
   try {
-    if (!(await download({ what, urls, sha256 }, compressed, ports.httpGet, op))) throw absent(what, release)
+    if (!(await download({ what, urls, ...listed }, compressed, ports.httpGet, op)))
+      throw absent(what, release)
     const compact = await compactPackages(decompressed(compressed, op))
     await writeFileAtomic(cached, compact)
     return compact

@@ -6,26 +6,29 @@ import type { exec as realExec } from '../../../util/exec.ts'
 import { sortBytewise } from '../../../util/sort-bytewise.ts'
 import type { FileRange, TarEntry } from '../../../util/tar-entry.ts'
 import { type ScannedEntry, scanTar } from '../../../util/tar-scanner.ts'
+import type { LockedPackage } from '../../package-lock.ts'
 import { certificateBundle } from './certificate-bundle.ts'
 import { isTrimmed } from './trimmed-paths.ts'
 import { mergedPath } from './usr-merge.ts'
 
 /**
  * What a Debian package puts into an image, sorted by path; contents are read from `folder`, which must stay until they
- * are written. Maintainer scripts are not run; what would have been configured by them is not there.
+ * are written. Maintainer scripts are not run; what would have been configured by them is not there. Rejects with
+ * `build.lock-stale` an archive that is of another package than the lock says.
  */
 export async function packageEntries(
-  name: string,
+  item: LockedPackage,
   deb: string,
   folder: string,
   ports: { readonly exec: typeof realExec },
   op: Op,
 ): Promise<readonly TarEntry[]> {
+  const { name } = item
   const files = await unpackTar('--fsys-tarfile', deb, join(folder, `${name}.files.tar`), ports.exec, op)
   const control = await unpackTar('--ctrl-tarfile', deb, join(folder, `${name}.control.tar`), ports.exec, op)
   const entries = normalised(files, deb)
   const mtime = Math.max(0, ...[...entries.values()].map((entry) => entry.mtime))
-  for (const entry of [...certificateBundle(entries, mtime), ...statusEntries(name, control, mtime)]) {
+  for (const entry of [...certificateBundle(entries, mtime), ...statusEntries(item, control, mtime)]) {
     entries.set(entry.path, entry)
   }
   return sortBytewise([...entries.keys()]).flatMap((path) => entries.get(path) ?? [])
@@ -126,13 +129,16 @@ const linkMember = ({ mode, uid, gid, mtime }: TarEntry) => ({ mode, uid, gid, m
 const statusFolder = 'var/lib/dpkg/status.d'
 
 /** What scanners read to know the packages of an image without a dpkg database, as distroless images have it. */
-function* statusEntries(name: string, control: string, mtime: number): Generator<TarEntry> {
+function* statusEntries(item: LockedPackage, control: string, mtime: number): Generator<TarEntry> {
+  const { name } = item
   const member = { mode: 0o644, uid: 0, gid: 0, mtime, kind: 'file' } as const
   for (const { path, kind, offset, sizeBytes } of scanTar(control)) {
     const content: FileRange = { file: control, offset, sizeBytes }
     if (kind !== 'file') continue
     if (posix.basename(path) === 'control') {
-      yield { ...member, path: `${statusFolder}/${name}`, content: withStatus(content) }
+      const text = textOf(content)
+      assertSame(item, text)
+      yield { ...member, path: `${statusFolder}/${name}`, content: withStatus(text) }
     }
     if (posix.basename(path) === 'md5sums')
       yield { ...member, path: `${statusFolder}/${name}.md5sums`, content }
@@ -140,7 +146,21 @@ function* statusEntries(name: string, control: string, mtime: number): Generator
 }
 
 /** The archive's own control file says nothing about being installed; a dpkg database would. */
-function withStatus({ file, offset, sizeBytes }: FileRange): Buffer {
-  const text = readFileSync(file).toString('utf8', offset, offset + sizeBytes)
-  return Buffer.from(text.replace(/^(Package: .*\n)/m, '$1Status: install ok installed\n'))
+const withStatus = (text: string): Buffer =>
+  Buffer.from(text.replace(/^(Package: .*\n)/m, '$1Status: install ok installed\n'))
+
+const textOf = ({ file, offset, sizeBytes }: FileRange): string =>
+  readFileSync(file).toString('utf8', offset, offset + sizeBytes)
+
+/** The hash says that these are the bytes that were locked; the names beside it go into the bill of materials, too. */
+function assertSame({ name, version, architecture }: LockedPackage, control: string): void {
+  const field = (key: string) => new RegExp(`^${key}:[ \\t]*(.*?)[ \\t]*$`, 'mi').exec(control)?.[1]
+  const found = [field('Package'), field('Version'), field('Architecture')].join(' ')
+  const locked = [name, version, architecture].join(' ')
+  if (found === locked) return
+  throw new BasaltError('build.lock-stale', {
+    message: `the archive that basalt.lock has for ${locked} is of ${found}`,
+    remedy: 'Restore basalt.lock from version control, or resolve the packages anew: basalt build --update',
+    details: { locked, found },
+  })
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Op } from '../../../core/op.ts'
@@ -9,6 +9,7 @@ import type { exec as realExec } from '../../../util/exec.ts'
 import { sortBytewise } from '../../../util/sort-bytewise.ts'
 import type { TarEntry } from '../../../util/tar-entry.ts'
 import { writeTar } from '../../../util/tar-writer.ts'
+import { temporaryName } from '../../../util/temporary-name.ts'
 import type { LockedPackage } from '../../package-lock.ts'
 import { nativeBuilderVersion } from '../builder-version.ts'
 import type { Layer, LayerCache } from '../layer-cache.ts'
@@ -47,9 +48,13 @@ export function layerGroups(packages: readonly LockedPackage[]): readonly LayerG
 }
 
 const groupOf = (packages: readonly LockedPackage[]): LayerGroup => ({
-  inputs: [nativeBuilderVersion, ...packages.map((item) => item.sha256)].join(' '),
+  inputs: [nativeBuilderVersion, ...packages.map(inputOf)].join(' '),
   packages,
 })
+
+/** The names too, as a layer that was made under one name must not be found under another. */
+const inputOf = ({ name, version, architecture, sha256 }: LockedPackage): string =>
+  `${name}_${version}_${architecture}=${sha256}`
 
 /** The layer of a group: from the cache, or made of the packages' archives. */
 export async function packageLayer(
@@ -65,10 +70,8 @@ export async function packageLayer(
   if (record?.paths !== undefined) return { ...record, paths: record.paths, createdBy, cached: true }
 
   await onDisk(ports.scratchFolder, mkdir(ports.scratchFolder, { recursive: true }))
-  const folder = await onDisk(
-    ports.scratchFolder,
-    mkdtemp(join(ports.scratchFolder, `${process.pid}-packages-`)),
-  )
+  const folder = join(ports.scratchFolder, temporaryName())
+  await onDisk(folder, mkdir(folder))
   try {
     const entries = await entriesOf(group.packages, folder, ports, op)
     const blob = await ports.store.put(
@@ -91,7 +94,7 @@ async function entriesOf(
   const entries = new Map<string, TarEntry>()
   for (const item of packages) {
     const deb = await debFile(item, ports.pool, op)
-    for (const entry of await packageEntries(item.name, deb, folder, ports, op)) {
+    for (const entry of await packageEntries(item, deb, folder, ports, op)) {
       // Packages share folders; of a folder the first one counts.
       if (!(entry.kind === 'directory' && entries.has(entry.path))) entries.set(entry.path, entry)
     }

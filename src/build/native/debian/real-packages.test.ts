@@ -50,7 +50,7 @@ describe('images of real packages', () => {
         user: 'app',
         labels: {},
       },
-      { service: 'real', folder: home, sourceTime: 1_750_000_000, revision: null },
+      { service: 'real', folder: home, sourceTime: 1_750_000_000, revision: null, dirty: false },
       { signal: new AbortController().signal },
     )
     return image

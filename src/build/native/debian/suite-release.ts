@@ -1,6 +1,7 @@
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
 import type { exec as realExec } from '../../../util/exec.ts'
+import type { PackageLock } from '../../package-lock.ts'
 import type { Mirror } from './debian-mirrors.ts'
 import { downloadText } from './download.ts'
 import type { HttpGet } from './http-get.ts'
@@ -12,8 +13,13 @@ export interface SuiteRelease {
   /** As written: `Sat, 11 Jul 2026 10:16:37 UTC`. */
   readonly date: string
   readonly byHash: boolean
-  /** Path below `dists/<suite>/` to its SHA-256. */
-  readonly files: ReadonlyMap<string, string>
+  /** By path below `dists/<suite>/`. */
+  readonly files: ReadonlyMap<string, ListedFile>
+}
+
+export interface ListedFile {
+  readonly sha256: string
+  readonly sizeBytes: number
 }
 
 export interface ReleasePorts {
@@ -23,7 +29,12 @@ export interface ReleasePorts {
   readonly keyring: string
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Knows the dates of the indexes that were used last. */
+  readonly lock: Pick<PackageLock, 'indexDate'>
 }
+
+/** A clock that is as wrong as this is still no reason to refuse an index. */
+const clockSkewMs = 24 * 60 * 60 * 1000
 
 /**
  * Fetches and checks the InRelease of a suite, from the first mirror that has a good one. Null where no mirror has the
@@ -65,7 +76,7 @@ async function checkedRelease(
 ): Promise<SuiteRelease> {
   const signed = await verifiedText(text, suite, mirror, ports, op)
   const fields = new Map<string, string>()
-  const files = new Map<string, string>()
+  const files = new Map<string, ListedFile>()
   let section = ''
   for (const line of signed.split('\n')) {
     const [, key, value = ''] = /^([A-Za-z0-9-]+):\s*(.*)$/.exec(line) ?? []
@@ -73,8 +84,8 @@ async function checkedRelease(
       section = key
       fields.set(key, value.trim())
     } else if (section === 'SHA256') {
-      const [sha256, , path] = line.trim().split(/\s+/)
-      if (sha256 !== undefined && path !== undefined) files.set(path, sha256)
+      const [sha256, size, path] = line.trim().split(/\s+/)
+      if (sha256 !== undefined && path !== undefined) files.set(path, { sha256, sizeBytes: Number(size) })
     }
   }
   // A good signature on the index of another suite is no good here.
@@ -85,13 +96,33 @@ async function checkedRelease(
   if (mirror.checkValidUntil && validUntil < ports.now()) {
     throw untrusted(suite, mirror, `it was valid until ${fields.get('Valid-Until')} only`)
   }
+  const date = fields.get('Date') ?? ''
+  assertDate(date, suite, mirror, ports)
   return {
     suite,
     mirror,
-    date: fields.get('Date') ?? '',
+    date,
     byHash: fields.get('Acquire-By-Hash') === 'yes',
     files,
   }
+}
+
+/**
+ * An index that was good once stays signed for ever: whoever serves an old one holds back security updates. The date of
+ * the one before is in basalt.lock.
+ */
+function assertDate(date: string, suite: string, mirror: Mirror, { now, lock }: ReleasePorts): void {
+  const time = Date.parse(date)
+  if (Number.isNaN(time)) throw untrusted(suite, mirror, `its date is "${date}"`)
+  if (time > now() + clockSkewMs) throw untrusted(suite, mirror, `its date is in the future: ${date}`)
+  const before = lock.indexDate(suite)
+  if (before === null || time >= Date.parse(before)) return
+  throw untrusted(
+    suite,
+    mirror,
+    `it is of ${date}, older than the one of ${before} that basalt.lock was made from`,
+    'Try again in some hours, or use another mirror. To go back on purpose, delete basalt.lock.',
+  )
 }
 
 /**
@@ -117,10 +148,14 @@ async function verifiedText(
   throw untrusted(suite, mirror, reason.at(-1) ?? `no key in ${keyring} signed it`)
 }
 
-const untrusted = (suite: string, mirror: Mirror, reason: string): BasaltError =>
+const untrusted = (
+  suite: string,
+  mirror: Mirror,
+  reason: string,
+  remedy = 'Install the newest debian-archive-keyring and check the clock and the mirror; BASALT_DEBIAN_KEYRING names another keyring.',
+): BasaltError =>
   new BasaltError('build.signature-invalid', {
     message: `the index of ${suite} from ${mirror.url} cannot be trusted: ${reason}`,
-    remedy:
-      'Install the newest debian-archive-keyring and check the clock and the mirror; BASALT_DEBIAN_KEYRING names another keyring.',
+    remedy,
     details: { suite, mirror: mirror.url, reason },
   })

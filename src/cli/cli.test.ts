@@ -49,6 +49,7 @@ describe('-o json', () => {
     ['release export shop@1 ARCHIVE', 'basalt.release-exported/v1'],
     ['release import ARCHIVE', 'basalt.release-imported/v1'],
     ['audit verify', 'basalt.ledger-head/v1'],
+    [`audit verify --from 7:${'c'.repeat(64)}`, 'basalt.ledger-head/v1'],
     ['doctor', 'basalt.doctor/v1'],
     ['server start', 'basalt.server/v1'],
     ['server status', 'basalt.server/v1'],
@@ -113,6 +114,31 @@ describe('-o json', () => {
     const json = await basalt('status', '-o', 'json')
     expect(parseYaml(yaml.stdout)).toEqual(JSON.parse(json.stdout))
   })
+})
+
+describe('audit verify', () => {
+  it('prints the head in the form that --from takes', async () => {
+    const head = `12:${'d'.repeat(64)}`
+    const { stdout } = await basalt('audit', 'verify')
+    expect(stdout).toBe(`the ledger is intact: 12 events\nhead: ${head}\n`)
+    const again = await basalt('audit', 'verify', '--from', head)
+    expect(again).toMatchObject({ exitCode: 0, stdout: `${stdout}continues: ${head}\n` })
+  })
+
+  it('fails when the ledger does not continue the head', async () => {
+    const { exitCode, stderr } = await basalt('audit', 'verify', '--from', `13:${'c'.repeat(64)}`)
+    expect(exitCode).toBe(3)
+    expect(stderr).toContain('error: event 13: it is missing; the ledger had 13 events')
+  })
+
+  it.each(['', '12', 'd'.repeat(64), `12:${'d'.repeat(63)}`, `-1:${'d'.repeat(64)}`])(
+    'refuses %j as a head',
+    async (head) => {
+      const { exitCode, stderr } = await basalt('audit', 'verify', `--from=${head}`)
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain('<events>:<root hash>')
+    },
+  )
 })
 
 describe('requests', () => {

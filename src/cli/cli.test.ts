@@ -39,7 +39,7 @@ describe('-o json', () => {
     ['deploy --dry-run', 'basalt.plan/v1'],
     ['rollback', 'basalt.deployment/v1'],
     ['rollback --dry-run', 'basalt.plan/v1'],
-    ['down', 'basalt.deployment/v1'],
+    ['down --yes', 'basalt.deployment/v1'],
     ['follow d-staging000000000', 'basalt.deployment/v1'],
     ['abort d-staging000000000', 'basalt.abort/v1'],
     ['status', 'basalt.status/v1'],
@@ -300,6 +300,32 @@ describe('confirmation', () => {
     expect((await place.runOnTerminal(['deploy'])).stdout).not.toContain('Go on?')
     expect((await basalt('deploy', '-e', 'data')).exitCode).toBe(0)
   })
+
+  it.each([['down -e staging'], ['remove'], ['remove --data']])(
+    'is not taken for granted by %s where nobody can be asked',
+    async (line) => {
+      const own = new Place()
+      try {
+        const server = await own.startServer()
+        const { exitCode, stderr } = await own.run(line.split(' '))
+        expect(stderr).toContain('needs a yes, and there is no terminal to ask at')
+        expect(stderr).toContain('--yes')
+        expect(exitCode).toBe(1)
+        const quiet = await own.runOnTerminal([...line.split(' '), '2>/dev/null', '-o', 'json'], {
+          input: 'y\n',
+        })
+        expect(quiet.stdout).toContain('request.invalid')
+        // `remove` would have ended it.
+        expect(server.exitCode).toBeNull()
+        const ended = new Promise((resolve) => server.on('exit', resolve))
+        server.kill('SIGTERM')
+        await ended
+        expect(readFileSync(join(own.home, 'calls.json'), 'utf8')).toBe('[]')
+      } finally {
+        own.remove()
+      }
+    },
+  )
 })
 
 describe('Ctrl-C', () => {

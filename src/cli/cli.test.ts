@@ -403,7 +403,7 @@ describe('init and validate', () => {
       const folder = join(own.folder, 'site')
       mkdirSync(join(folder, 'public'), { recursive: true })
       writeFileSync(join(folder, 'public/index.html'), 'hello')
-      const written = await own.run(['init'], { folder, userId: 0 })
+      const written = await own.run(['init'], { folder })
       expect(written.exitCode).toBe(0)
       expect(written.stdout).toBe('wrote basalt.yaml\n')
       const valid = await own.run(['validate', '-o', 'json'], { folder })

@@ -396,6 +396,47 @@ describe('release export', () => {
   })
 })
 
+describe('release import', () => {
+  it('says that a file cannot be read, before it needs a server', async () => {
+    const own = new Place()
+    try {
+      const file = join(own.project, 'shop-1.tar')
+      writeFileSync(file, 'secret', { mode: 0o600 })
+      const closed = await own.run(['release', 'import', file, '-o', 'json'], { userId: 65_534 })
+      expect(closed.exitCode).toBe(1)
+      expect(documented(closed.stdout)).toMatchObject({ code: 'request.invalid', details: { file } })
+      expect(closed.stderr).toContain(`${file} cannot be read: EACCES`)
+      for (const [name, fact] of [
+        ['nothing.tar', 'there is no file'],
+        ['.', 'is not a file'],
+      ] as const)
+        expect((await own.run(['release', 'import', name])).stderr).toContain(fact)
+    } finally {
+      own.remove()
+    }
+  })
+
+  it('ends when the archive is refused, although more of it could come', async () => {
+    // `run` leaves the standard input open when it writes to it.
+    const { exitCode, stderr } = await place.run(['release', 'import', '-'], { input: 'damaged' })
+    expect(stderr).toContain('error: the archive is damaged')
+    expect(exitCode).toBe(1)
+  })
+
+  it.each([
+    ['a file', '/proc/self/mem', '/proc/self/mem'],
+    ['the standard input', '- < /proc/self/mem', 'the standard input'],
+  ])('says that %s could not be read to its end', async (_, archive, name) => {
+    const { exitCode, stdout, stderr } = await place.runProgram('sh', [
+      '-c',
+      `${place.launcher} release import ${archive} -o json`,
+    ])
+    expect(stderr).toMatch(new RegExp(`error: ${name} cannot be read: E[A-Z]+`))
+    expect(documented(stdout)).toMatchObject({ code: 'request.invalid' })
+    expect(exitCode).toBe(1)
+  })
+})
+
 describe('init and validate', () => {
   it('work without a server', async () => {
     const own = new Place()

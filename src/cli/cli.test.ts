@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse as parseYaml } from 'yaml'
@@ -278,8 +279,14 @@ describe('what people read', () => {
     const { exitCode, stdout, stderr } = await place.run(['logs', 'endless'], {
       onOutput: (_text, child) => child.stdout?.destroy(),
     })
-    expect([exitCode, stderr]).toEqual([0, ''])
+    expect([exitCode, stderr]).toEqual([141, ''])
     expect(stdout).toContain('hello')
+  })
+
+  it('makes no success of a deployment when nobody reads it', async () => {
+    // The reader has gone for sure before the first word is written.
+    const command = `exec 3> >(true); wait $!; ${place.launcher} deploy >&3 2>&1`
+    expect((await place.runProgram('bash', ['-c', command])).exitCode).toBe(141)
   })
 })
 
@@ -329,13 +336,13 @@ describe('confirmation', () => {
 })
 
 describe('Ctrl-C', () => {
-  const interrupt = (args: string[], after: string): Promise<Finished> => {
+  const interrupt = (args: string[], after: string, signal: NodeJS.Signals = 'SIGINT'): Promise<Finished> => {
     let sent = false
     return place.run(args, {
       onOutput: (text, child) => {
         if (sent || !text.includes(after)) return
         sent = true
-        child.kill('SIGINT')
+        child.kill(signal)
       },
     })
   }
@@ -353,12 +360,12 @@ describe('Ctrl-C', () => {
     expect(followed.exitCode).toBe(1)
   })
 
-  it('cancels a build', async () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('or another signal cancels a build: %s', async (signal) => {
     const folder = join(place.folder, 'slow')
-    mkdirSync(folder)
+    mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'basalt.yaml'), 'system: slow\n')
-    const { exitCode, stderr } = await interrupt(['build', '-f', folder], 'web: building')
-    expect(exitCode).toBe(130)
+    const { exitCode, stderr } = await interrupt(['build', '-f', folder], 'web: building', signal)
+    expect(exitCode).toBe(128 + constants.signals[signal])
     expect(stderr).toContain('interrupted')
   })
 

@@ -3,13 +3,18 @@
  *
  * Usage: node scripts/build.ts
  */
-import { renameSync, rmSync } from 'node:fs'
+import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 
 const root = resolve(import.meta.dirname, '..')
-/** Built beside and then moved: whoever runs a command meanwhile finds the old or the new one, whole. */
+/**
+ * Built beside and then renamed: whoever starts a command meanwhile finds the old or the new one, whole; or, between
+ * two renames, none, and runs the sources.
+ */
+const current = join(root, 'dist')
 const output = join(root, 'dist.new')
+const replaced = join(root, 'dist.old')
 
 /** Some bundled packages are CommonJS and ask for `require`… */
 const commonJsRequire = [
@@ -44,7 +49,8 @@ const shared: BuildOptions = {
   logLevel: 'warning',
 }
 
-rmSync(output, { recursive: true, force: true })
+// What a build left that was killed.
+for (const leftover of [output, replaced]) rmSync(leftover, { recursive: true, force: true })
 await Promise.all([
   build({
     ...shared,
@@ -59,5 +65,6 @@ await Promise.all([
     banner: { js: commonJsNames },
   }),
 ])
-rmSync(join(root, 'dist'), { recursive: true, force: true })
-renameSync(output, join(root, 'dist'))
+if (existsSync(current)) renameSync(current, replaced)
+renameSync(output, current)
+rmSync(replaced, { recursive: true, force: true })

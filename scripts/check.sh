@@ -28,6 +28,7 @@ check types node_modules/ts7/bin/tsc -p .
 check lint oxlint
 check dependencies node scripts/check-dependencies.ts
 check dead-code knip --no-progress --no-config-hints
+check tests-only knip --production --no-progress --no-config-hints
 check generated node scripts/generate.ts --check
 
 if [ -n "${BASALT_CHECK_REPORT:-}" ]; then

@@ -1,4 +1,6 @@
+import { z } from 'zod'
 import { type ErrorCode, type ErrorKind, errorCatalogue, exitCodes } from '../src/errors.ts'
+import { resultSchemas } from '../src/server/result-schemas.ts'
 
 const meaning: Record<ErrorKind, string> = {
   user: 'The manifest, the request or the sources need a change.',
@@ -12,9 +14,11 @@ export function errorReference(): string {
   const areas = Map.groupBy(codes, (code) => code.slice(0, code.indexOf('.')))
   return [
     '# Errors',
+    '',
     'Every error has a code that stays the same between versions, a message that names the thing and the fact,',
-    'and, where one is known, a remedy. With `-o json` an error is printed as',
-    '`{"error": {"code", "message", "remedy", "details"}}`.',
+    'and, where one is known, a remedy. With `-o json` an error is printed as a document with the members',
+    `${errorMembers()}; that of a deployment is the member \`error\``,
+    'of its document. docs/api.md has their schemas.',
     '',
     '| kind | exit code | what it says |',
     '|---|---|---|',
@@ -22,6 +26,14 @@ export function errorReference(): string {
     ...[...areas].flatMap(([area, members]) => ['', `## ${area}`, '', ...table(members)]),
     '',
   ].join('\n')
+}
+
+/** From the schema that answers are tested with. */
+function errorMembers(): string {
+  const schema = resultSchemas['basalt.error/v1'] ?? z.never()
+  const names = Object.keys(z.toJSONSchema(schema).properties ?? {})
+  if (names.length === 0) throw new Error('basalt.error/v1 is not a document with members')
+  return new Intl.ListFormat('en').format(names.map((name) => `\`${name}\``))
 }
 
 const kinds: readonly ErrorKind[] = ['user', 'environment', 'bug']

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect } from 'vitest'
+import { asUser } from '../src/cli/fixtures/as-user.ts'
 import type { WireError } from '../src/engine/engine.ts'
 import { installBasalt } from './installed-basalt.fixture.ts'
 import { machineTraces, noTraces, sweepTraces } from './machine-traces.fixture.ts'
@@ -81,8 +82,9 @@ export function openBasaltHome(options: { readonly home?: string } = {}): Basalt
   mkdirSync(project)
 
   function run(args: readonly string[], runOptions: RunOptions = {}): Promise<Finished> {
-    const { prefix = [], program = basalt } = runOptions
-    const [file = program, ...words] = [...prefix, program, ...args]
+    const { prefix = [], program = basalt, userId } = runOptions
+    const user = userId === undefined ? [] : asUser(userId)
+    const [file = program, ...words] = [...prefix, ...user, program, ...args]
     const child = spawn(file, words, {
       cwd: runOptions.folder ?? project,
       env: {
@@ -95,7 +97,6 @@ export function openBasaltHome(options: { readonly home?: string } = {}): Basalt
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: runOptions.timeoutMs,
       killSignal: 'SIGKILL',
-      ...(runOptions.userId === undefined ? {} : { uid: runOptions.userId, gid: runOptions.userId }),
     })
     let [stdout, stderr] = ['', '']
     const tell = () => runOptions.onOutput?.(stdout + stderr, child)

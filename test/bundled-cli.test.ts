@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -30,6 +30,19 @@ describe('the bundled command line', () => {
 
   it('prints YAML', async () => {
     expect(parse(await run('version', '-o', 'yaml'))).toMatchObject({ schema: 'basalt.version/v1' })
+  })
+
+  it('is replaced by the next build, whatever a killed one has left', async () => {
+    const folderOf = (name: string) => join(folder, 'package', name)
+    for (const name of ['dist', 'dist.new', 'dist.old']) {
+      mkdirSync(folderOf(name), { recursive: true })
+      writeFileSync(join(folderOf(name), 'old.js'), '')
+    }
+    await promisify(execFile)(process.execPath, [folderOf('scripts/build.ts')])
+    expect(readdirSync(folderOf('dist'))).toEqual(expect.arrayContaining(['cli.js', 'server.js']))
+    expect(readdirSync(folderOf('dist'))).not.toContain('old.js')
+    expect(readdirSync(folderOf('.')).filter((name) => name.startsWith('dist'))).toEqual(['dist'])
+    expect(await run('version')).toContain('basalt')
   })
 
   it('reads names from basalt.yaml', async () => {

@@ -54,6 +54,17 @@ export async function machineTraces(home: string): Promise<MachineTraces> {
   }
 }
 
+/**
+ * The same without the pool of namespaces, which a server fills and empties by itself: without the namespaces, and
+ * without the `ip` processes that work on them.
+ */
+export async function tracesBesidePool(home: string): Promise<Omit<MachineTraces, 'namespaces'>> {
+  const { namespaces: _, processes, ...traces } = await machineTraces(home)
+  return { processes: processes.filter((line) => !poolWork.test(line)), ...traces }
+}
+
+const poolWork = /^\d+ (?:\S*\/)?ip (?:-n \S+ |-force )?-batch -$/
+
 /** Ends and removes all of it by force, for a test that has failed: the next one must not meet it. */
 export async function sweepTraces(home: string): Promise<void> {
   const traces = await machineTraces(home)

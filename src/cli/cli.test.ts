@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse as parseYaml } from 'yaml'
@@ -39,7 +40,7 @@ describe('-o json', () => {
     ['deploy --dry-run', 'basalt.plan/v1'],
     ['rollback', 'basalt.deployment/v1'],
     ['rollback --dry-run', 'basalt.plan/v1'],
-    ['down', 'basalt.deployment/v1'],
+    ['down --yes', 'basalt.deployment/v1'],
     ['follow d-staging000000000', 'basalt.deployment/v1'],
     ['abort d-staging000000000', 'basalt.abort/v1'],
     ['status', 'basalt.status/v1'],
@@ -49,6 +50,7 @@ describe('-o json', () => {
     ['release export shop@1 ARCHIVE', 'basalt.release-exported/v1'],
     ['release import ARCHIVE', 'basalt.release-imported/v1'],
     ['audit verify', 'basalt.ledger-head/v1'],
+    [`audit verify --from 7:${'c'.repeat(64)}`, 'basalt.ledger-head/v1'],
     ['doctor', 'basalt.doctor/v1'],
     ['server start', 'basalt.server/v1'],
     ['server status', 'basalt.server/v1'],
@@ -113,6 +115,31 @@ describe('-o json', () => {
     const json = await basalt('status', '-o', 'json')
     expect(parseYaml(yaml.stdout)).toEqual(JSON.parse(json.stdout))
   })
+})
+
+describe('audit verify', () => {
+  it('prints the head in the form that --from takes', async () => {
+    const head = `12:${'d'.repeat(64)}`
+    const { stdout } = await basalt('audit', 'verify')
+    expect(stdout).toBe(`the ledger is intact: 12 events\nhead: ${head}\n`)
+    const again = await basalt('audit', 'verify', '--from', head)
+    expect(again).toMatchObject({ exitCode: 0, stdout: `${stdout}continues: ${head}\n` })
+  })
+
+  it('fails when the ledger does not continue the head', async () => {
+    const { exitCode, stderr } = await basalt('audit', 'verify', '--from', `13:${'c'.repeat(64)}`)
+    expect(exitCode).toBe(3)
+    expect(stderr).toContain('error: event 13: it is missing; the ledger had 13 events')
+  })
+
+  it.each(['', '12', 'd'.repeat(64), `12:${'d'.repeat(63)}`, `-1:${'d'.repeat(64)}`])(
+    'refuses %j as a head',
+    async (head) => {
+      const { exitCode, stderr } = await basalt('audit', 'verify', `--from=${head}`)
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain('<events>:<root hash>')
+    },
+  )
 })
 
 describe('requests', () => {
@@ -252,8 +279,14 @@ describe('what people read', () => {
     const { exitCode, stdout, stderr } = await place.run(['logs', 'endless'], {
       onOutput: (_text, child) => child.stdout?.destroy(),
     })
-    expect([exitCode, stderr]).toEqual([0, ''])
+    expect([exitCode, stderr]).toEqual([141, ''])
     expect(stdout).toContain('hello')
+  })
+
+  it('makes no success of a deployment when nobody reads it', async () => {
+    // The reader has gone for sure before the first word is written.
+    const command = `exec 3> >(true); wait $!; ${place.launcher} deploy >&3 2>&1`
+    expect((await place.runProgram('bash', ['-c', command])).exitCode).toBe(141)
   })
 })
 
@@ -274,16 +307,42 @@ describe('confirmation', () => {
     expect((await place.runOnTerminal(['deploy'])).stdout).not.toContain('Go on?')
     expect((await basalt('deploy', '-e', 'data')).exitCode).toBe(0)
   })
+
+  it.each([['down -e staging'], ['remove'], ['remove --data']])(
+    'is not taken for granted by %s where nobody can be asked',
+    async (line) => {
+      const own = new Place()
+      try {
+        const server = await own.startServer()
+        const { exitCode, stderr } = await own.run(line.split(' '))
+        expect(stderr).toContain('needs a yes, and there is no terminal to ask at')
+        expect(stderr).toContain('--yes')
+        expect(exitCode).toBe(1)
+        const quiet = await own.runOnTerminal([...line.split(' '), '2>/dev/null', '-o', 'json'], {
+          input: 'y\n',
+        })
+        expect(quiet.stdout).toContain('request.invalid')
+        // `remove` would have ended it.
+        expect(server.exitCode).toBeNull()
+        const ended = new Promise((resolve) => server.on('exit', resolve))
+        server.kill('SIGTERM')
+        await ended
+        expect(readFileSync(join(own.home, 'calls.json'), 'utf8')).toBe('[]')
+      } finally {
+        own.remove()
+      }
+    },
+  )
 })
 
 describe('Ctrl-C', () => {
-  const interrupt = (args: string[], after: string): Promise<Finished> => {
+  const interrupt = (args: string[], after: string, signal: NodeJS.Signals = 'SIGINT'): Promise<Finished> => {
     let sent = false
     return place.run(args, {
       onOutput: (text, child) => {
         if (sent || !text.includes(after)) return
         sent = true
-        child.kill('SIGINT')
+        child.kill(signal)
       },
     })
   }
@@ -301,12 +360,12 @@ describe('Ctrl-C', () => {
     expect(followed.exitCode).toBe(1)
   })
 
-  it('cancels a build', async () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('or another signal cancels a build: %s', async (signal) => {
     const folder = join(place.folder, 'slow')
-    mkdirSync(folder)
+    mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'basalt.yaml'), 'system: slow\n')
-    const { exitCode, stderr } = await interrupt(['build', '-f', folder], 'web: building')
-    expect(exitCode).toBe(130)
+    const { exitCode, stderr } = await interrupt(['build', '-f', folder], 'web: building', signal)
+    expect(exitCode).toBe(128 + constants.signals[signal])
     expect(stderr).toContain('interrupted')
   })
 
@@ -344,6 +403,47 @@ describe('release export', () => {
   })
 })
 
+describe('release import', () => {
+  it('says that a file cannot be read, before it needs a server', async () => {
+    const own = new Place()
+    try {
+      const file = join(own.project, 'shop-1.tar')
+      writeFileSync(file, 'secret', { mode: 0o600 })
+      const closed = await own.run(['release', 'import', file, '-o', 'json'], { userId: 65_534 })
+      expect(closed.exitCode).toBe(1)
+      expect(documented(closed.stdout)).toMatchObject({ code: 'request.invalid', details: { file } })
+      expect(closed.stderr).toContain(`${file} cannot be read: EACCES`)
+      for (const [name, fact] of [
+        ['nothing.tar', 'there is no file'],
+        ['.', 'is not a file'],
+      ] as const)
+        expect((await own.run(['release', 'import', name])).stderr).toContain(fact)
+    } finally {
+      own.remove()
+    }
+  })
+
+  it('ends when the archive is refused, although more of it could come', async () => {
+    // `run` leaves the standard input open when it writes to it.
+    const { exitCode, stderr } = await place.run(['release', 'import', '-'], { input: 'damaged' })
+    expect(stderr).toContain('error: the archive is damaged')
+    expect(exitCode).toBe(1)
+  })
+
+  it.each([
+    ['a file', '/proc/self/mem', '/proc/self/mem'],
+    ['the standard input', '- < /proc/self/mem', 'the standard input'],
+  ])('says that %s could not be read to its end', async (_, archive, name) => {
+    const { exitCode, stdout, stderr } = await place.runProgram('sh', [
+      '-c',
+      `${place.launcher} release import ${archive} -o json`,
+    ])
+    expect(stderr).toMatch(new RegExp(`error: ${name} cannot be read: E[A-Z]+`))
+    expect(documented(stdout)).toMatchObject({ code: 'request.invalid' })
+    expect(exitCode).toBe(1)
+  })
+})
+
 describe('init and validate', () => {
   it('work without a server', async () => {
     const own = new Place()
@@ -351,7 +451,7 @@ describe('init and validate', () => {
       const folder = join(own.folder, 'site')
       mkdirSync(join(folder, 'public'), { recursive: true })
       writeFileSync(join(folder, 'public/index.html'), 'hello')
-      const written = await own.run(['init'], { folder, userId: 0 })
+      const written = await own.run(['init'], { folder })
       expect(written.exitCode).toBe(0)
       expect(written.stdout).toBe('wrote basalt.yaml\n')
       const valid = await own.run(['validate', '-o', 'json'], { folder })

@@ -67,7 +67,9 @@ export const environmentFlag = textFlag('name', 'environment; `shop/staging` nam
 })
 
 export const reasonFlag = textFlag('text', 'why; kept in the history', { short: 'm' })
-export const yesFlag = switchFlag('do not ask', { short: 'y' })
+export const yesFlag = switchFlag('do not ask; without a terminal, `down` and `remove` need it', {
+  short: 'y',
+})
 export const dryRunFlag = switchFlag('show what would be done, and do nothing')
 
 export const waitFlag: Flag<boolean | null> = {

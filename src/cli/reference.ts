@@ -34,9 +34,13 @@ const introduction = `# Commands
   error.
 - Progress is live on a terminal and plain lines in a pipe; \`NO_COLOR\` is honoured.
 - A command finds \`basalt.yaml\` in its folder or above. Without \`--env\` it means the first environment in there.
+- A question is asked on a terminal only. Without one, \`deploy\` and \`rollback\` go on, and \`down\` and \`remove\` refuse
+  unless \`--yes\` is given.
 - Every flag can be set by an environment variable; the command line wins.
 - Exit codes: 0 done, ${exitCodes.user} a mistake in the input or a deployment that failed, ${exitCodes.environment} the machine is in the way,
-  ${exitCodes.bug} a bug of Basalt, 130 interrupted by Ctrl-C, 2 only \`plan --exit-code\` with changes.
+  ${exitCodes.bug} a bug of Basalt, 2 only \`plan --exit-code\` with changes. As of any program that a signal ended: 130
+  interrupted by Ctrl-C or a no, 143 by SIGTERM, 141 nobody reads its output any more. A deployment that runs by
+  then goes on.
 
 | variable | what it sets |
 |---|---|

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { CommanderError } from 'commander'
 import { BasaltError, exitCodes } from '../errors.ts'
 import { resolveHome } from '../server/home.ts'
@@ -11,9 +12,6 @@ import { Output, type OutputFormat } from './output.ts'
 import { createProgram, type Environment, type Invocation } from './program.ts'
 import { renderCauses, renderError } from './render/error.ts'
 
-/** The exit code of a command that Ctrl-C ended, as shells have it: 128 + SIGINT. */
-const interruptedExitCode = 130
-
 /** Runs one command line; resolves with the exit code. Everything that a person reads has been written by then. */
 export async function runCli(args: readonly string[]): Promise<number> {
   const streams = { stdout: process.stdout, stderr: process.stderr }
@@ -24,13 +22,13 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const program = createProgram(process.env, async (invocation) => {
     output = new Output(streams, optionsOf(invocation))
     errorExitCode = invocation.command.errorExitCode?.(invocation.flags) ?? null
-    exitCode = await runCommand(invocation, output, interrupt)
+    exitCode = await runCommand(invocation, output, interrupt.signal)
   })
   try {
     await program.parseAsync(args, { from: 'user' })
     return exitCode
   } catch (error) {
-    const code = await reportError(error, output)
+    const code = await reportError(error, output, interrupt)
     return code === 0 ? 0 : (errorExitCode ?? code)
   }
 }
@@ -68,7 +66,7 @@ async function runCommand(invocation: Invocation, output: Output, interrupt: Abo
 }
 
 /** Prints an error once: for people to the standard error, in JSON mode also as a document to the standard output. */
-async function reportError(error: unknown, output: Output): Promise<number> {
+async function reportError(error: unknown, output: Output, interrupt: Interrupt): Promise<number> {
   if (error instanceof CommanderError && error.exitCode === 0) return 0
   // Commander has shown the help of a group that was given no command.
   if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.user
@@ -78,7 +76,7 @@ async function reportError(error: unknown, output: Output): Promise<number> {
   if (output.format !== 'table') await output.document({ schema: 'basalt.error/v1', ...wire })
   output.streams.stderr.write(`${renderError(wire, output.paintNote)}\n`)
   if (output.verbose || wire.code === 'internal.bug') output.streams.stderr.write(`${renderCauses(known)}\n`)
-  if (interrupted) return interruptedExitCode
+  if (interrupted) return interrupt.exitCode()
   return known instanceof BasaltError ? exitCodes[known.kind] : exitCodes.bug
 }
 
@@ -91,16 +89,24 @@ function usageError(error: CommanderError): BasaltError {
   })
 }
 
-/** The first Ctrl-C asks, the second one ends the process at once. */
-function onInterrupt(): AbortSignal {
+interface Interrupt {
+  readonly signal: AbortSignal
+  /** Of a command that was interrupted, as shells have it: 128 and the number of what came; a no is a Ctrl-C. */
+  exitCode(): number
+}
+
+/** The first Ctrl-C or SIGTERM asks, the second one ends the process at once. */
+function onInterrupt(): Interrupt {
   const controller = new AbortController()
-  const handle = (): void => {
-    if (controller.signal.aborted) process.exit(interruptedExitCode)
+  let exitCode = 128 + constants.signals.SIGINT
+  const handle = (signal: 'SIGINT' | 'SIGTERM'): void => {
+    exitCode = 128 + constants.signals[signal]
+    if (controller.signal.aborted) process.exit(exitCode)
     controller.abort()
   }
-  process.on('SIGINT', handle)
-  process.on('SIGTERM', handle)
-  return controller.signal
+  process.on('SIGINT', () => handle('SIGINT'))
+  process.on('SIGTERM', () => handle('SIGTERM'))
+  return { signal: controller.signal, exitCode: () => exitCode }
 }
 
 const optionsOf = ({ flags }: Invocation): ConstructorParameters<typeof Output>[1] => ({

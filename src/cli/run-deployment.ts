@@ -1,8 +1,8 @@
 import { environmentNameOf, systemOf } from '../core/ids.ts'
 import type { ProgressEvent } from '../core/op.ts'
 import type { DeploymentResult, DeploymentStarted, PlanResult } from '../engine/engine.ts'
-import { BasaltError } from '../errors.ts'
 import type { RemoteEngine } from './client/remote-engine.ts'
+import { confirm } from './confirm.ts'
 import type { Context } from './context.ts'
 import { followDeployment } from './follow-deployment.ts'
 import { type PrintedDeployment, renderDeployment } from './render/deployment.ts'
@@ -20,9 +20,8 @@ export interface DeploymentParts {
   /** Gets the plan that was shown, to do just that. */
   start(plan: PlanResult | null, notify: Notify): Promise<DeploymentStarted & { readonly schema: string }>
   readonly dryRun: boolean
+  /** Else a person is asked about a plan that warns. */
   readonly yes: boolean
-  /** Asked in any case, with this said before; else only a plan that warns is asked about. */
-  readonly question?: string
   /** False: return as soon as it runs. */
   readonly follow: boolean
 }
@@ -42,8 +41,9 @@ export async function runDeployment(
   }
   if (plan !== null && !plan.empty && output.format === 'table')
     output.note(`${renderPlan(plan, output.paintNote)}\n`)
-  const asks = parts.question !== undefined || (plan !== null && !plan.empty && plan.warnings.length > 0)
-  if (asks && !parts.yes && context.canAsk) await confirm(parts.question ?? null, context)
+  const warns = plan !== null && !plan.empty && plan.warnings.length > 0
+  // A pipeline has nobody to ask, and has chosen to deploy.
+  if (warns && !parts.yes && context.canAsk) await confirm(null, context)
   const started = await watched((notify) => parts.start(plan, notify), 'starting', context)
   if (started.deployment === null) {
     const unchanged = await unchangedResult(engine, parts.kind, started.plan, context.now() - begin)
@@ -72,26 +72,6 @@ export async function watched<Result>(
   } finally {
     view.stop()
   }
-}
-
-/** Asks a person at the terminal; a no is `request.interrupted`. */
-export async function confirm(question: string | null, context: Context): Promise<void> {
-  const { createInterface } = await import('node:readline/promises')
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await lines.question(`${question === null ? '' : `${question} `}Go on? [y/N] `, {
-      signal: context.interrupt,
-    })
-    if (/^y(es)?$/i.test(answer.trim())) return
-  } catch {
-    // Ctrl-C or the end of input is a no.
-  } finally {
-    lines.close()
-  }
-  throw new BasaltError('request.interrupted', {
-    message: 'nothing was done',
-    remedy: 'Skip the question with --yes.',
-  })
 }
 
 /** The document of a deployment that had nothing to do: what serves is what was asked for. */

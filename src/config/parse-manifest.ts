@@ -22,6 +22,7 @@ export interface ParsedManifest {
  *
  * @throws BasaltError `manifest.invalid` with every mistake as `file:line:column: fact. Remedy`, and as data in
  * `details.problems`.
+ * @internal Only tests do without the places.
  */
 export function parseManifest(text: string, fileName: string): System {
   return parseLocatedManifest(text, fileName).system

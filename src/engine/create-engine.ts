@@ -49,7 +49,7 @@ export function createEngine(ports: EnginePorts): RunningEngine {
     releases: async (system) => releases(ports, system),
     diff: (request) => diff(ports, request),
     logs: (request, op) => logs(ports, request, op),
-    verifyLedger: (op) => ports.verifyLedger(op),
+    verifyLedger: ({ from }, op) => ports.verifyLedger(from, op),
 
     async abort(deployment, actor) {
       const attempt = journal.view.attempts.get(deployment)

@@ -2,7 +2,7 @@ import type { ServiceChange } from '../core/changes.ts'
 import type { DeploymentId, Digest, EnvironmentId, GroupId, ImageDigest, InstanceId } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import type { Release, ReleaseName } from '../core/release.ts'
-import type { TreeHead } from '../store/store.ts'
+import type { TreeHead, VerifiedHead } from '../store/store.ts'
 import type { LogLine, RequestFigures } from '../targets/target.ts'
 
 /**
@@ -33,7 +33,13 @@ export interface Engine {
   /** A tar (OCI layout) of the release and everything reachable from it. */
   exportRelease(release: ReleaseRequest, op: Op): AsyncIterable<Uint8Array>
   importRelease(archive: AsyncIterable<Uint8Array>, actor: Actor, op: Op): Promise<ReleaseName>
-  verifyLedger(op: Op): Promise<TreeHead>
+  /** Rejects with `ledger.tampered`. */
+  verifyLedger(request: VerifyRequest, op: Op): Promise<VerifiedHead>
+}
+
+export interface VerifyRequest {
+  /** A head that was kept elsewhere, which the ledger must continue; null: none was. */
+  readonly from: TreeHead | null
 }
 
 /** Who asks, as the server found out (peer user of the socket), never as the client claims. */

@@ -56,7 +56,7 @@ export async function startMemoryEngine(
     now: Date.now,
     newDeploymentId: () => `d-${String(++deployments).padStart(4, '0')}` as DeploymentId,
     log,
-    verifyLedger: (op) => store.verify(op),
+    verifyLedger: (from, op) => store.verify(op, from),
     async loadManifest(file) {
       const system = manifests.get(file)
       if (system === undefined) throw new BasaltError('manifest.missing', { message: `no ${file}` })

@@ -2,6 +2,7 @@ import type { LoadedManifest } from '../config/load-manifest.ts'
 import type { DeploymentId, ReleaseDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import type { Release } from '../core/release.ts'
+import type { TreeHead, VerifiedHead } from '../store/store.ts'
 import type { Target } from '../targets/target.ts'
 import type { Journal } from './journal.ts'
 import type { SystemBuilder } from './system-builder.ts'
@@ -18,7 +19,7 @@ export interface EnginePorts {
   readonly newDeploymentId: () => DeploymentId
   /** For what happens when nobody asked: healing, retiring, unexpected failures. */
   readonly log: (message: string, details?: Readonly<Record<string, unknown>>) => void
-  readonly verifyLedger: (op: Op) => Promise<{ readonly size: number; readonly rootHash: string }>
+  readonly verifyLedger: (from: TreeHead | null, op: Op) => Promise<VerifiedHead>
 }
 
 /** Release documents beside their images. */

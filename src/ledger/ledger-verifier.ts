@@ -15,7 +15,8 @@ export const tampered = (position: number | null, fact: string, cause?: unknown)
 /**
  * Takes the stored events in their order and recomputes everything. Throws `ledger.tampered` with the first
  * position that is wrong. What it cannot see: a whole ledger that was rewritten with fitting hashes, or cut
- * back together with its recorded heads; against that, keep a tree head elsewhere and ask for its proof.
+ * back together with its recorded heads; that shows only beside a tree head that was kept elsewhere
+ * (merkle-proof.ts).
  */
 export class LedgerVerifier {
   #frontier: Frontier = emptyFrontier

@@ -2,29 +2,6 @@ import { invariant } from '../errors.ts'
 import { emptyRoot, type Hash, largestPerfectWidth, type NodeReader, nodeHash } from './merkle.ts'
 
 /**
- * Proves that the leaf `index` (from 0) is in the tree of the first `size` leaves: PATH of RFC 6962, section
- * 2.1.1. Sibling hashes, from the leaf up to the root.
- */
-export function inclusionProof(index: number, size: number, readNode: NodeReader): readonly Hash[] {
-  invariant(index >= 0 && index < size, `leaf ${index} is not in a tree of ${size}`)
-  const proof: Hash[] = []
-  let start = 0
-  let count = size
-  while (count > 1) {
-    const left = leftWidth(count)
-    if (index < start + left) {
-      proof.push(rangeRoot(start + left, count - left, readNode))
-      count = left
-    } else {
-      proof.push(rangeRoot(start, left, readNode))
-      start += left
-      count -= left
-    }
-  }
-  return proof.reverse()
-}
-
-/**
  * Proves that the tree of the first `oldSize` leaves is a prefix of the tree of the first `size`: PROOF of
  * RFC 6962, section 2.1.2. Empty when there is nothing to prove: equal sizes, or an old tree without leaves.
  */
@@ -50,38 +27,6 @@ export function consistencyProof(oldSize: number, size: number, readNode: NodeRe
   }
   if (!isOldRoot) proof.push(rangeRoot(start, count, readNode))
   return proof.reverse()
-}
-
-export interface InclusionClaim {
-  readonly leaf: Uint8Array
-  readonly index: number
-  readonly size: number
-  readonly root: Uint8Array
-  readonly proof: readonly Uint8Array[]
-}
-
-/** RFC 9162, section 2.1.3.2. A malformed claim is a false one. */
-export function verifyInclusion(claim: InclusionClaim): boolean {
-  const { index, size, proof } = claim
-  if (!isCount(index) || !isCount(size) || index >= size) return false
-  let node = index
-  let last = size - 1
-  let root = claim.leaf
-  for (const sibling of proof) {
-    if (last === 0) return false
-    if (node % 2 === 1 || node === last) {
-      root = nodeHash(sibling, root)
-      while (node % 2 === 0 && node !== 0) {
-        node /= 2
-        last = half(last)
-      }
-    } else {
-      root = nodeHash(root, sibling)
-    }
-    node = half(node)
-    last = half(last)
-  }
-  return last === 0 && isSame(root, claim.root)
 }
 
 export interface ConsistencyClaim {

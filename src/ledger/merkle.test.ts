@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { appendLeaf, emptyFrontier, type Frontier, leafHash, loadFrontier, rootOf } from './merkle.ts'
-import { ctLeaves, ctRoots, naiveRoot, treeOf } from './merkle-reference.ts'
+import { ctLeaves, ctRoots, naiveRoot, treeOf } from './merkle-reference.fixture.ts'
 
 const frontierOf = (leaves: readonly Buffer[]): Frontier =>
   leaves.reduce<Frontier>((frontier, leaf) => appendLeaf(frontier, leafHash(leaf)).frontier, emptyFrontier)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { canonicalJson } from '../core/digest.ts'
 import { emptyFrontier, leafHash, loadFrontier, rootOf } from './merkle.ts'
-import { naiveRoot } from './merkle-reference.ts'
+import { naiveRoot } from './merkle-reference.fixture.ts'
 import { eventLeaf, nodeReader, sealEvents } from './sealed-event.ts'
 
 const place = { stream: 'environment/shop/staging', version: 0, at: 1_700_000_000_000 }

@@ -54,7 +54,7 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
     now: Date.now,
     newDeploymentId,
     log,
-    verifyLedger: (op) => store.verify(op),
+    verifyLedger: (from, op) => store.verify(op, from),
     builder: openSystemBuilder(content, join(folder, 'cache')),
   })
   const op = { signal: new AbortController().signal }

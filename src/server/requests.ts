@@ -47,6 +47,13 @@ export const rollbackBody = z.strictObject({
 
 export const downBody = z.strictObject({ ...scope, wait: z.boolean().default(false) })
 
+export const verifyBody = z.strictObject({
+  from: z
+    .strictObject({ size: z.number().int().min(0), rootHash: z.string().regex(/^[0-9a-f]{64}$/) })
+    .nullable()
+    .default(null),
+})
+
 /** Query strings carry text only: numbers and truth values are read from it. */
 const queryName = name.optional().transform((text) => text ?? null)
 const queryFlag = z

@@ -14,7 +14,7 @@ import type {
   StatusResult,
   WireError,
 } from '../engine/engine.ts'
-import type { TreeHead } from '../store/store.ts'
+import type { VerifiedHead } from '../store/store.ts'
 import type { Health } from './protocol.ts'
 
 /*
@@ -203,10 +203,13 @@ const logLine: z.ZodType<ServiceLogLine> = z.object({
   instance: id<InstanceId>(),
 })
 
-const ledgerHead: z.ZodType<TreeHead> = z.object({
+const rootHash = z.string().regex(/^[0-9a-f]{64}$/)
+const ledgerHead: z.ZodType<VerifiedHead> = z.object({
   schema: z.literal('basalt.ledger-head/v1'),
   size: count,
-  rootHash: z.string(),
+  rootHash,
+  /** The head of `--from`, and the proof of RFC 6962, section 2.1.2, that the ledger continues it. */
+  continues: z.object({ size: count, rootHash, proof: z.array(rootHash) }).nullable(),
 })
 
 const health: z.ZodType<Health> = z.object({

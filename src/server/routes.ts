@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { DeploymentId } from '../core/ids.ts'
 import {
   buildBody,
@@ -12,6 +11,7 @@ import {
   releasesQuery,
   rollbackBody,
   statusQuery,
+  verifyBody,
 } from './requests.ts'
 import { defineRoute, type Route } from './route.ts'
 
@@ -158,10 +158,11 @@ export const routes: readonly Route[] = [
   defineRoute({
     method: 'POST',
     path: '/audit/verify',
-    summary: 'Recomputes every hash of the ledger.',
-    input: z.strictObject({}),
+    summary:
+      'Recomputes every hash of the ledger, and proves that it continues a head that was kept elsewhere.',
+    input: verifyBody,
     answer: 'result',
     schema: 'basalt.ledger-head/v1',
-    handle: (_input, call) => call.engine.verifyLedger(call.op),
+    handle: (input, call) => call.engine.verifyLedger(input, call.op),
   }),
 ]

@@ -49,8 +49,13 @@ export interface Store {
   /** Size and root hash (hex) of the Merkle tree over all leaf hashes. */
   head(): Promise<TreeHead>
 
-  /** Recomputes every hash from the stored bytes; rejects with `ledger.tampered` naming the first bad position. */
-  verify(op: Op): Promise<TreeHead>
+  /**
+   * Recomputes every hash from the stored bytes; rejects with `ledger.tampered` naming the first bad position.
+   * A ledger that was cut back with its recorded heads, or rewritten with fitting hashes, agrees with itself: that
+   * shows only beside a head of earlier that was kept elsewhere. With such a `from` it rejects unless the ledger
+   * continues it.
+   */
+  verify(op: Op, from?: TreeHead | null): Promise<VerifiedHead>
 
   close(): Promise<void>
 }
@@ -58,4 +63,9 @@ export interface Store {
 export interface TreeHead {
   readonly size: number
   readonly rootHash: string
+}
+
+export interface VerifiedHead extends TreeHead {
+  /** The head that this one continues, with the proof of RFC 6962, section 2.1.2 (hex); null: none was given. */
+  readonly continues: (TreeHead & { readonly proof: readonly string[] }) | null
 }

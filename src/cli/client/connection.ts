@@ -94,7 +94,11 @@ export class Connection {
       call.on('response', resolve)
       call.on('error', (error) => reject(fromConnection(error, ask)))
       if (ask.upload !== undefined) {
-        ask.upload.content.on('error', (error) => call.destroy(error))
+        // Not by way of the call's own errors: ENOENT there means that there is no socket.
+        ask.upload.content.on('error', (error) => {
+          reject(error)
+          call.destroy()
+        })
         ask.upload.content.pipe(call)
       } else call.end(ask.body === undefined ? undefined : JSON.stringify(ask.body))
     })

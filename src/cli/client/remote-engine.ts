@@ -23,9 +23,10 @@ import type {
   ServiceLogLine,
   StatusRequest,
   StatusResult,
+  VerifyRequest,
 } from '../../engine/engine.ts'
 import { type Health, tarType } from '../../server/protocol.ts'
-import type { TreeHead } from '../../store/store.ts'
+import type { VerifiedHead } from '../../store/store.ts'
 import type { Connection } from './connection.ts'
 
 type WithoutActor<Request extends { readonly actor: Actor }> = Omit<Request, 'actor'>
@@ -123,8 +124,8 @@ export class RemoteEngine {
     })
   }
 
-  verifyLedger(): Promise<Document<TreeHead>> {
-    return this.#connection.json({ method: 'POST', path: '/audit/verify', signal: this.#signal })
+  verifyLedger(body: VerifyRequest): Promise<Document<VerifiedHead>> {
+    return this.#connection.json({ method: 'POST', path: '/audit/verify', body, signal: this.#signal })
   }
 
   #get<Result>(path: string, query: object): Promise<Result> {

@@ -1,4 +1,5 @@
 import { defineCommand } from '../command.ts'
+import { confirm } from '../confirm.ts'
 import { environmentFlag, fileFlag, waitFlag, yesFlag } from '../flags.ts'
 import { defaultEnvironment, scopeOf } from '../project.ts'
 import { runDeployment } from '../run-deployment.ts'
@@ -17,6 +18,8 @@ export const downCommand = defineCommand({
     const scope = await scopeOf(context.folder, flags)
     const environment = await defaultEnvironment(scope)
     const request = { file: null, system: scope.system, environment, wait: flags.wait === true }
+    if (!flags.yes)
+      await confirm(`Everything of ${environment ?? 'the environment'} will be stopped.`, context)
     const engine = await context.engine()
     return runDeployment(
       engine,
@@ -24,7 +27,6 @@ export const downCommand = defineCommand({
         kind: 'down',
         title: 'stopping',
         plan: null,
-        question: `Everything of ${environment ?? 'the environment'} will be stopped.`,
         start: (_plan, notify) => engine.down(request, notify),
         dryRun: false,
         yes: flags.yes,

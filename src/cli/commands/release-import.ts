@@ -1,5 +1,7 @@
-import { createReadStream, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { BasaltError } from '../../errors.ts'
 import { defineCommand } from '../command.ts'
 import { required } from '../flags.ts'
@@ -13,22 +15,53 @@ export const releaseImportCommand = defineCommand({
   examples: [{ command: 'basalt release import shop-7.tar', does: 'make it deployable here' }],
   schemas: ['basalt.release-imported/v1'],
   async run({ args }, context) {
-    const content = args.archive === '-' ? process.stdin : openArchive(resolve(context.folder, args.archive))
-    const engine = await context.engine()
-    const imported = await engine.importRelease(content)
-    await context.output.result(
-      imported,
-      () => `imported ${context.output.paint('bold', imported.release.name)} ${imported.release.digest}`,
-    )
+    const file = args.archive === '-' ? null : resolve(context.folder, args.archive)
+    const content = file === null ? process.stdin : await openArchive(file)
+    try {
+      const engine = await context.engine()
+      const imported = await engine.importRelease(Readable.from(chunksOf(content, file)))
+      await context.output.result(
+        imported,
+        () => `imported ${context.output.paint('bold', imported.release.name)} ${imported.release.digest}`,
+      )
+    } finally {
+      // An archive that was refused may have no end yet.
+      content.destroy()
+    }
   },
 })
 
-function openArchive(file: string) {
+/** Opened before a server is asked for, so that a file that cannot be read starts none. */
+async function openArchive(file: string): Promise<Readable> {
   const stats = statSync(file, { throwIfNoEntry: false })
-  if (stats?.isFile()) return createReadStream(file)
-  throw new BasaltError('request.invalid', {
-    message: stats === undefined ? `there is no file ${file}` : `${file} is not a file`,
-    remedy: 'Name the file that `basalt release export` wrote.',
-    details: { file },
-  })
+  if (!stats?.isFile())
+    throw new BasaltError('request.invalid', {
+      message: stats === undefined ? `there is no file ${file}` : `${file} is not a file`,
+      remedy,
+      details: { file },
+    })
+  try {
+    return (await open(file)).createReadStream()
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
 }
+
+/** With errors of reading told as such: to the connection they would look like its own. */
+async function* chunksOf(content: Readable, file: string | null): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of content) yield chunk as Uint8Array
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
+}
+
+const unreadable = (file: string | null, cause: unknown): BasaltError =>
+  new BasaltError('request.invalid', {
+    message: `${file ?? 'the standard input'} cannot be read: ${(cause as Error).message}`,
+    remedy,
+    details: { file },
+    cause,
+  })
+
+const remedy = 'Name a file that `basalt release export` wrote, and that you may read.'

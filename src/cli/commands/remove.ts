@@ -1,9 +1,9 @@
 import { assertMayRemove, removeHome } from '../client/remove-home.ts'
 import { removeAll, runningServer } from '../client/server-control.ts'
 import { defineCommand } from '../command.ts'
+import { confirm } from '../confirm.ts'
 import { switchFlag, yesFlag } from '../flags.ts'
 import { reportServer } from '../report-server.ts'
-import { confirm } from '../run-deployment.ts'
 
 export const removeCommand = defineCommand({
   name: 'remove',
@@ -27,7 +27,7 @@ export const removeCommand = defineCommand({
       ? `Everything that runs, and ${home.folder} with all data,`
       : 'Everything that runs'
     if (flags.data) assertMayRemove(home, context.userId)
-    if (!flags.yes && context.canAsk) await confirm(`${what} will be removed.`, context)
+    if (!flags.yes) await confirm(`${what} will be removed.`, context)
     await context.engine()
     if ((await runningServer(context.connection, home)) !== null) await removeAll(context.connection, home)
     const strange = flags.data ? await removeHome(home) : []

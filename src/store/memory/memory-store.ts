@@ -2,12 +2,22 @@ import type { Op } from '../../core/op.ts'
 import { BasaltError, invariant } from '../../errors.ts'
 import { LedgerVerifier } from '../../ledger/ledger-verifier.ts'
 import { emptyFrontier, type Frontier, rootOf } from '../../ledger/merkle.ts'
-import type { SealedEvent } from '../../ledger/sealed-event.ts'
+import { nodeReader, type SealedEvent } from '../../ledger/sealed-event.ts'
 import { draftAppend } from '../append-draft.ts'
 import { decideAppends } from '../decide-appends.ts'
 import { ledgerEvent } from '../ledger-event.ts'
-import type { Appended, LedgerEvent, NewEvent, Position, Store, StreamName, TreeHead } from '../store.ts'
+import type {
+  Appended,
+  LedgerEvent,
+  NewEvent,
+  Position,
+  Store,
+  StreamName,
+  TreeHead,
+  VerifiedHead,
+} from '../store.ts'
 import { throwIfAborted } from '../throw-if-aborted.ts'
+import { verifiedHead } from '../verified-head.ts'
 
 /** A ledger that ends with its process: for simulations, tests and trying things out. */
 export function createMemoryStore(options: {
@@ -22,6 +32,11 @@ class MemoryStore implements Store {
   readonly #events: SealedEvent[] = []
   readonly #versions = new Map<string, number>()
   #frontier: Frontier = emptyFrontier
+  readonly #readNode = nodeReader((position) => {
+    const event = this.#events[position - 1]
+    invariant(event !== undefined, `the ledger in memory has no event ${position}`)
+    return event
+  })
   #isOpen = true
 
   constructor(now: () => number) {
@@ -59,13 +74,14 @@ class MemoryStore implements Store {
     return { size: this.#frontier.size, rootHash: rootOf(this.#frontier).toString('hex') }
   }
 
-  async verify(op: Op): Promise<TreeHead> {
+  async verify(op: Op, from: TreeHead | null = null): Promise<VerifiedHead> {
     this.#assertOpen()
     throwIfAborted(op, 'verifying the ledger')
     const verifier = new LedgerVerifier()
     for (const event of this.#events) verifier.event({ ...event, data: Buffer.from(event.data) })
     verifier.head(rootOf(this.#frontier))
-    return { size: verifier.size, rootHash: verifier.end(this.#frontier.size).toString('hex') }
+    const head = { size: verifier.size, rootHash: verifier.end(this.#frontier.size).toString('hex') }
+    return verifiedHead(head, from, this.#readNode)
   }
 
   async close(): Promise<void> {

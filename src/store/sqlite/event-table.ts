@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3'
 import { tampered } from '../../ledger/ledger-verifier.ts'
-import type { Frontier } from '../../ledger/merkle.ts'
+import type { Frontier, NodeReader } from '../../ledger/merkle.ts'
 import { loadFrontier } from '../../ledger/merkle.ts'
 import {
   type EventFields,
@@ -56,6 +56,8 @@ export function prepareEventTable(database: Database.Database) {
     }
   }
 
+  const readNode: NodeReader = nodeReader(hashesAt)
+
   return {
     insert: ({ position, stream, version, at, type, leafHash, nodeHashes, data }: SealedEvent): void => {
       insert.run(position, stream, version, at, type, leafHash, nodeHashes, data)
@@ -67,7 +69,9 @@ export function prepareEventTable(database: Database.Database) {
     /** Of the entries in the index of streams and versions, of all events. */
     indexCount: (): number => indexCount.get() ?? 0,
     /** The frontier of the tree over the first `size` events, from O(log n) rows. */
-    frontier: (size: number): Frontier => loadFrontier(size, nodeReader(hashesAt)),
+    frontier: (size: number): Frontier => loadFrontier(size, readNode),
+    /** Any node of that tree. */
+    readNode,
     /** At most `limit` events with positions in (from, to]. */
     read: (from: number, to: number, limit: number): LedgerEvent[] => text.all(from, to, limit).map(readable),
     /** The same, with all that verification needs. */

@@ -6,8 +6,18 @@ import { type Frontier, rootOf } from '../../ledger/merkle.ts'
 import { type AppendDraft, draftAppend } from '../append-draft.ts'
 import { type DecidedAppends, decideAppends } from '../decide-appends.ts'
 import { createGroupCommit, type GroupCommit, type Outcome } from '../group-commit.ts'
-import type { Appended, LedgerEvent, NewEvent, Position, Store, StreamName, TreeHead } from '../store.ts'
+import type {
+  Appended,
+  LedgerEvent,
+  NewEvent,
+  Position,
+  Store,
+  StreamName,
+  TreeHead,
+  VerifiedHead,
+} from '../store.ts'
 import { throwIfAborted } from '../throw-if-aborted.ts'
+import { verifiedHead } from '../verified-head.ts'
 import { prepareEventTable } from './event-table.ts'
 import { prepareHeadTable } from './head-table.ts'
 import { loadEnd } from './load-end.ts'
@@ -106,9 +116,10 @@ class SqliteStore implements Store {
     return { size: this.#frontier.size, rootHash: rootOf(this.#frontier).toString('hex') }
   }
 
-  async verify(op: Op): Promise<TreeHead> {
+  async verify(op: Op, from: TreeHead | null = null): Promise<VerifiedHead> {
     const extent = { size: this.#frontier.size, heads: this.#headCount }
-    return verifyFile(this.#file, extent, (work) => this.#use(work), op)
+    const head = await verifyFile(this.#file, extent, (work) => this.#use(work), op)
+    return this.#use(() => verifiedHead(head, from, this.#file.events.readNode))
   }
 
   async close(): Promise<void> {

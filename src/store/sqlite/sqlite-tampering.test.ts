@@ -153,6 +153,27 @@ describe('an edited ledger file', () => {
     await expect(verifyAgain()).rejects.toMatchObject(tamperedAt(1))
   })
 
+  it('is found when its end was cut off with the records of it, if the head is kept elsewhere', async () => {
+    const kept = await reopen().head()
+    await store?.close()
+    edit('DELETE FROM events WHERE position > 6', 'DELETE FROM heads WHERE size > 6')
+    // What is left agrees with itself.
+    expect(await reopen().verify(op)).toMatchObject({ size: 6, continues: null })
+    await expect(store?.verify(op, kept)).rejects.toMatchObject(tamperedAt(7))
+    await expect(store?.verify(op, kept)).rejects.toThrow('event 7: it is missing; the ledger had 21 events')
+  })
+
+  it('is found when its end was cut off and written anew, if the head is kept elsewhere', async () => {
+    const kept = await reopen().head()
+    await store?.close()
+    edit('DELETE FROM events WHERE position > 6', 'DELETE FROM heads WHERE size > 6')
+    const forged = reopen()
+    for (let version = 4; version < 24; version++) await forged.append('system/shop', version, [step(99)])
+    expect(await forged.verify(op)).toMatchObject({ size: 26 })
+    await expect(forged.verify(op, kept)).rejects.toMatchObject(tamperedAt(null))
+    await expect(forged.verify(op, kept)).rejects.toThrow(`the first 21 are not those of ${kept.rootHash}`)
+  })
+
   it('is found when two events changed places', async () => {
     edit(
       'UPDATE events SET position = 1000 WHERE position = 4',

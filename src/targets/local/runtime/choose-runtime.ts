@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { BasaltError } from '../../../errors.ts'
 import { exec } from '../../../util/exec.ts'
-import { type RuntimeCandidate, type RuntimeChoice, unifiedHierarchy, commandOf } from './oci-runtime.ts'
+import { commandOf, type RuntimeCandidate, type RuntimeChoice, unifiedHierarchy } from './oci-runtime.ts'
 import { trialConfig, trialMountPoints } from './trial-config.ts'
 
 export interface RuntimeTrial {

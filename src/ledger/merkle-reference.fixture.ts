@@ -25,15 +25,6 @@ export function naiveRoot(leaves: readonly Buffer[]): Buffer {
   return sha256(Buffer.from([1]), naiveRoot(leaves.slice(0, left)), naiveRoot(leaves.slice(left)))
 }
 
-/** PATH(m, D[n]). */
-export function naivePath(index: number, leaves: readonly Buffer[]): Buffer[] {
-  if (leaves.length <= 1) return []
-  const left = split(leaves.length)
-  return index < left
-    ? [...naivePath(index, leaves.slice(0, left)), naiveRoot(leaves.slice(left))]
-    : [...naivePath(index - left, leaves.slice(left)), naiveRoot(leaves.slice(0, left))]
-}
-
 /** SUBPROOF(m, D[n], b). */
 export function naiveSubproof(oldSize: number, leaves: readonly Buffer[], isOldRoot: boolean): Buffer[] {
   if (oldSize === leaves.length) return isOldRoot ? [] : [naiveRoot(leaves)]

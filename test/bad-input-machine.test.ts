@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { DeploymentResult, StatusResult } from '../src/engine/engine.ts'
 import { type BasaltHome, freePort, openBasaltHome, type RunOptions } from './basalt-home.fixture.ts'
 import { installBasalt } from './installed-basalt.fixture.ts'
-import { machineTraces, tracesBesidePool } from './machine-traces.fixture.ts'
+import { machineTraces, noTraces, tracesBesidePool } from './machine-traces.fixture.ts'
 import { machineWithout, mountSmallDisk, unmountSmallDisk } from './machine-without.fixture.ts'
 import { tinyService, writePage, writeTinyFiles, writeTinySystem } from './tiny-system.fixture.ts'
 
@@ -171,6 +171,23 @@ describe('who may', () => {
       expect(error.remedy).toContain('usermod --append --groups')
     }
     expect((await basalt.json<ServerStatus>(['server', 'status'])).running).toBe(true)
+  })
+})
+
+describe('removing', () => {
+  it('takes away what an earlier server has left running, also where nothing ever served', async () => {
+    const holder = createServer().listen(port, '127.0.0.1')
+    try {
+      expect(await basalt.fails(['deploy'])).toMatchObject({ code: 'port.taken' })
+      await basalt.json(['server', 'stop'])
+      const { processes } = await machineTraces(basalt.home)
+      expect(processes.join()).toContain('haproxy')
+    } finally {
+      holder.close()
+    }
+    const { exitCode, stderr } = await basalt.run(['remove', '--data', '--yes'])
+    expect(exitCode, stderr).toBe(0)
+    expect(await machineTraces(basalt.home)).toEqual(noTraces)
   })
 })
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openNativeBuilder } from '../build/native/open-native-builder.ts'
@@ -19,6 +20,7 @@ import { createReleaseShelf } from '../images/release-shelf.ts'
 import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
 import { deferTarget } from '../targets/deferred-target.ts'
+import { eventsFolder } from '../targets/local/local-paths.ts'
 import { createLocalTarget, type LocalTarget } from '../targets/local/local-target.ts'
 import { type LocalNetwork, openLocalNetwork } from '../targets/local/network/local-network.ts'
 import { chooseRuntime } from '../targets/local/runtime/choose-runtime.ts'
@@ -63,7 +65,9 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
     async remove() {
       await takeDown(engine, journal)
       await engine.close()
-      if ((await local.opened()) === null || parts === undefined) return removeUnused(openNetwork)
+      // Another server may have run what this one was never asked about.
+      if (existsSync(eventsFolder(folder))) await local.open()
+      if (parts === undefined) return removeUnused(openNetwork)
       // To forget a group the target asks the router, which would start it again.
       await parts.target.shutdown()
       await parts.router.shutdown()

@@ -2,6 +2,8 @@ import type { InstanceId } from '../core/ids.ts'
 import type { Guarantees, Target } from './target.ts'
 
 export interface DeferredTarget extends Target {
+  /** Opens it now. Rejects with the reason where it cannot be. */
+  readonly open: () => Promise<Target>
   /** What was opened so far; null while nothing was, or when opening failed. */
   readonly opened: () => Promise<Target | null>
 }
@@ -35,6 +37,7 @@ export function deferTarget(
   return {
     name,
     guarantees,
+    open: target,
     opened: async () => (await opening?.catch(() => null)) ?? null,
     prepare: async (groups, op) => (await target()).prepare(groups, op),
     observe: async (environment, op) => (await target()).observe(environment, op),

@@ -7,6 +7,7 @@ import type { Home } from '../../server/home.ts'
 const made = [
   'basalt.sock',
   'cache',
+  'compiled',
   'events',
   'images',
   'instances',

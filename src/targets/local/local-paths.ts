@@ -44,9 +44,12 @@ export interface InstancePaths {
 export const groupOf = (id: InstanceId): GroupId => id.slice(0, id.lastIndexOf('.')) as GroupId
 export const numberOfInstance = (id: InstanceId): number => Number(id.slice(id.lastIndexOf('.') + 1))
 
+/** Is there from the first opening of a local target in this home on. */
+export const eventsFolder = (home: string): string => join(home, 'events')
+
 export function localPaths(home: string, key: string): LocalPaths {
   const instances = join(home, 'instances')
-  const events = join(home, 'events')
+  const events = eventsFolder(home)
   const logs = join(home, 'logs')
   return {
     instances,

@@ -203,6 +203,9 @@ describe('a deployment that cannot succeed', () => {
       expect(error).toMatchObject({ code: 'port.taken', exitCode: 3 })
       expect(error.message).toBe(`port ${taken} is in use by busybox (pid ${other.pid})`)
       expect(error.remedy).toContain('basalt.yaml')
+      // Seen before anything was started.
+      const { attempts } = await basalt.json<HistoryResult>(['history', '--env', environment])
+      expect(attempts[0]).toMatchObject({ outcome: 'failed', groups: { started: [] } })
     })
   })
 

@@ -12,7 +12,7 @@ import type { RouteTable } from './route-table.ts'
 /** What to do next. The engine records the intent, acts, records the outcome, observes, and asks again. */
 export type Action =
   /** Then enter `starting`. */
-  | { readonly kind: 'prepare'; readonly groups: readonly GroupSpec[] }
+  | { readonly kind: 'prepare'; readonly groups: readonly GroupSpec[]; readonly table: RouteTable }
   | { readonly kind: 'enter'; readonly phase: DeploymentPhase }
   /** Turns back: the phase becomes `reverting`. */
   | { readonly kind: 'fail'; readonly error: ErrorFacts }
@@ -51,7 +51,7 @@ export function decide(deployment: Deployment, observation: Observation, age: Ag
   if (stop !== null) return { kind: 'fail', error: stop }
   switch (deployment.phase) {
     case 'preparing':
-      return { kind: 'prepare', groups: deployment.to.groups }
+      return { kind: 'prepare', groups: deployment.to.groups, table: deployment.to.routes }
     case 'starting':
       return startMissing(deployment.fromGeneration, deployment.to, observation, busy) ?? enter('verifying')
     case 'verifying':

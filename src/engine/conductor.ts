@@ -99,7 +99,7 @@ export class Conductor {
   async #act(action: Exclude<Action, { kind: 'fail' }>, deployment: Deployment): Promise<void> {
     switch (action.kind) {
       case 'prepare':
-        return (await this.#steps.prepare(action.groups)) ? this.#enter('starting') : undefined
+        return (await this.#steps.prepare(action.groups, action.table)) ? this.#enter('starting') : undefined
       case 'enter':
         return this.#enter(action.phase)
       case 'start':

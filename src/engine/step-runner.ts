@@ -51,9 +51,10 @@ export class StepRunner {
   }
 
   /** Not a step: it may be done again and again without anybody noticing. Says whether it succeeded. */
-  async prepare(groups: readonly GroupSpec[]): Promise<boolean> {
+  async prepare(groups: readonly GroupSpec[], table: RouteTable): Promise<boolean> {
     const { target, signal } = this.#ports
-    this.#failure = await target.prepare(groups, { signal }).then(() => null, errorFacts)
+    const prepared = Promise.all([target.open?.(table, { signal }), target.prepare(groups, { signal })])
+    this.#failure = await prepared.then(() => null, errorFacts)
     return this.#failure === null
   }
 

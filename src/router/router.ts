@@ -37,7 +37,10 @@ export interface Router {
    */
   handOver(from: GroupId, to: RoutedGroup, op: Op): Promise<void>
 
-  /** Forgets a group that has no instances: its address and slots are free again. Idempotent. */
+  /**
+   * Forgets a group that has no instances: its address and slots are free again; if a table routes to it, as soon as
+   * none does any more. Idempotent.
+   */
   forget(group: GroupId, op: Op): Promise<void>
 
   /** The one switch, a single transaction for the whole table. */

@@ -66,7 +66,7 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
       await takeDown(engine, journal)
       await engine.close()
       // Another server may have run what this one was never asked about.
-      if (existsSync(eventsFolder(folder))) await local.open()
+      if (existsSync(eventsFolder(folder))) await local.openNow()
       if (parts === undefined) return removeUnused(openNetwork)
       // To forget a group the target asks the router, which would start it again.
       await parts.target.shutdown()

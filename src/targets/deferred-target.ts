@@ -3,7 +3,7 @@ import type { Guarantees, Target } from './target.ts'
 
 export interface DeferredTarget extends Target {
   /** Opens it now. Rejects with the reason where it cannot be. */
-  readonly open: () => Promise<Target>
+  readonly openNow: () => Promise<Target>
   /** What was opened so far; null while nothing was, or when opening failed. */
   readonly opened: () => Promise<Target | null>
 }
@@ -37,10 +37,11 @@ export function deferTarget(
   return {
     name,
     guarantees,
-    open: target,
+    openNow: target,
     opened: async () => (await opening?.catch(() => null)) ?? null,
     prepare: async (groups, op) => (await target()).prepare(groups, op),
     observe: async (environment, op) => (await target()).observe(environment, op),
+    open: async (table, op) => (await target()).open?.(table, op),
     start: async (group, op) => (await target()).start(group, op),
     route: async (table, op) => (await target()).route(table, op),
     stop: async (group, op, keep) => (await target()).stop(group, op, keep),

@@ -263,6 +263,25 @@ export function describeTargetContract(
       expect((await harness.target.observe(staging, op())).groups).toEqual([])
     })
 
+    test('a group that is routed to can be stopped, and stays routed to until the next switch', async () => {
+      const [old, next] = [
+        group({ service: 'cache', version: 'one', volume: 'data' }),
+        group({ service: 'cache', version: 'two', volume: 'data' }),
+      ]
+      await harness.target.start(old, op())
+      const entryPort = await harness.entryPort()
+      const table = httpTable(staging, 1, entryPort, old)
+      await harness.target.route(table, op())
+      await harness.target.stop(old.id, op())
+      expect(await harness.target.observe(staging, op())).toMatchObject({ groups: [], routes: table })
+      await harness.target.start(next, op())
+      const moved = httpTable(staging, 2, entryPort, next)
+      await harness.target.route(moved, op())
+      expect((await harness.target.observe(staging, op())).routes).toEqual(moved)
+      if (harness.request !== undefined)
+        expect(await harness.request(entryPort, 'localhost', '/')).toBe('two')
+    })
+
     test('stop can keep the oldest instances', async () => {
       const spec = group({ replicas: 1 })
       await harness.target.start(spec, op())

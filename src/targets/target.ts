@@ -43,6 +43,13 @@ export interface Target {
    */
   stop(group: GroupId, op: Op, keep?: number): Promise<void>
 
+  /**
+   * Present where ways in can be had beforehand. Makes the target answer at all that a table names, so that a port of
+   * another program is found before anything starts. Changes nothing that is served; idempotent. Rejects with
+   * `port.taken`.
+   */
+  open?(table: RouteTable, op: Op): Promise<void>
+
   /** Present where the target can read what instances wrote. */
   logs?(instance: InstanceId, options: LogOptions, op: Op): AsyncIterable<LogLine>
 

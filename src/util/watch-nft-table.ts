@@ -11,8 +11,8 @@ export interface NftTableWatch {
   readonly report: (error: BasaltError) => void
 }
 
-/** A look is one short process: rarer than this it need not be, and twenty times as often would be felt. */
-const intervalMs = 5000
+/** A look is one short process, which costs a server of a hundred megabytes ten milliseconds. */
+const intervalMs = 15_000
 
 /**
  * Sets a table of nftables again when somebody took it away: `nft flush ruleset`, which every restart of Debian's

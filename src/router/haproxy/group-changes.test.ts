@@ -19,6 +19,7 @@ const all: RouterState = {
         members: {},
         handedTo: null,
         forgotten: false,
+        leaving: false,
         baseline: { process: '', counters: {} },
       } as unknown as GroupRecord,
     ]),

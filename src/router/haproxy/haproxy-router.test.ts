@@ -12,6 +12,7 @@ import { exec } from '../../util/exec.ts'
 import { identifyProcess } from '../../util/process-identity.ts'
 import type { HaproxyRouter } from './haproxy-router.ts'
 import { createHaproxyRouter } from './haproxy-router.ts'
+import { isFree } from './held-port.ts'
 import { ask, startLoad } from './testing/http-client.ts'
 import { startInstance, type TestInstance } from './testing/start-instance.ts'
 import {
@@ -582,6 +583,25 @@ describe('a router of HAProxy', () => {
     await session.ended
     expect(await other.members(op)).toEqual(new Map())
   }, 20_000)
+
+  it('gives the ways in back when nothing is served any more', async () => {
+    const web = group('web-1', [httpPort(webPort)])
+    await serve('127.29.0.1', webPort, 'web')
+    await router.join(web, instanceOf(web), '127.29.0.1', op)
+    await router.open([{ port: entryPort, protocol: 'http' }], op)
+    await router.switch(table(1, [route(entryPort, web, webPort)]), op)
+    const late = await freePort()
+    await router.switch(table(1, [route(entryPort, web, webPort), route(late, web, webPort)]), op)
+    await router.switch({ environment, generation: null, entries: [] }, op)
+    await router.leave(web.id, instanceOf(web), 0, op)
+    expect(await isFree(entryPort, false)).toBe(false)
+    await router.forget(web.id, op)
+    for (const port of [entryPort, late]) expect(await isFree(port, true)).toBe(true)
+
+    await router.join(web, instanceOf(web), '127.29.0.1', op)
+    await router.switch(table(2, [route(entryPort, web, webPort)]), op)
+    expect((await ask(url())).text).toBe('web')
+  })
 
   it('counts what failed, whoever was at fault', async () => {
     const web = group('web-1', [httpPort(webPort)])

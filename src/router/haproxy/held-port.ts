@@ -56,7 +56,7 @@ async function taken(port: number, cause: NodeJS.ErrnoException): Promise<Basalt
   const who = owner === null ? 'another program' : `${owner.program} (pid ${owner.pid})`
   return new BasaltError('port.taken', {
     message: `port ${port} is in use by ${who}`,
-    remedy: `End that program, or give the environment another port in basalt.yaml.`,
+    remedy: 'Give the environment another port in basalt.yaml, or end that program.',
     details: { port, ...owner },
     cause,
   })

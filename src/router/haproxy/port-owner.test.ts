@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { holdPort, isFree } from './held-port.ts'
 import { findPortOwner } from './port-owner.ts'
@@ -21,6 +25,21 @@ describe('a port in use', () => {
       await once(server, 'close')
       expect(await findPortOwner(port)).toBeNull()
       expect(await isFree(port, true)).toBe(true)
+    }
+  })
+
+  it('names a script, not the thread of its interpreter', async () => {
+    const code =
+      "require('net').createServer().listen(0, '127.0.0.1', function () { console.log(this.address().port) })"
+    const folder = await mkdtemp(join(tmpdir(), 'basalt-owner-'))
+    await writeFile(join(folder, 'shop.cjs'), code)
+    const child = spawn(process.execPath, ['--no-warnings', join(folder, 'shop.cjs')])
+    try {
+      const [port] = await once(child.stdout, 'data')
+      expect(await findPortOwner(Number(port))).toEqual({ pid: child.pid, program: 'node shop.cjs' })
+    } finally {
+      child.kill()
+      await rm(folder, { recursive: true })
     }
   })
 })

@@ -1,7 +1,9 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
+import { basename } from 'node:path'
 
 export interface PortOwner {
   readonly pid: number
+  /** As a person would name it: `nginx`, `node server.js`. */
   readonly program: string
 }
 
@@ -16,10 +18,21 @@ export async function findPortOwner(port: number): Promise<PortOwner | null> {
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue
     if (!(await holdsOneOf(`/proc/${entry}/fd`, sockets))) continue
-    const program = await readFile(`/proc/${entry}/comm`, 'utf8').catch(() => '')
-    return { pid: Number(entry), program: program.trim() }
+    return { pid: Number(entry), program: await programOf(entry) }
   }
   return null
+}
+
+const interpreters = /^(?:node|python|ruby|perl|java|php|sh|bash)[\d.]*$/
+
+/** By its command line: the name that the kernel keeps is that of a thread, which for Node is `MainThread`. */
+async function programOf(pid: string): Promise<string> {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  const [file = '', ...args] = commandLine.split('\0')
+  const script = args.find((arg) => arg !== '' && !arg.startsWith('-'))
+  // Some write a title into their command line: `nginx: master process /usr/sbin/nginx`.
+  const name = basename(file.split(' ', 1)[0]?.replace(/:$/, '') ?? '')
+  return script !== undefined && interpreters.test(name) ? `${name} ${basename(script)}` : name
 }
 
 /** Lines of /proc/net/tcp (proc(5)): local address and port in hex, state `0A` is LISTEN, the inode is field 10. */

@@ -23,6 +23,7 @@ const groups = Object.fromEntries(
         members: {},
         handedTo: null,
         forgotten: false,
+        leaving: false,
         baseline: { process: '', counters: {} },
       },
     ]),

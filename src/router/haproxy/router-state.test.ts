@@ -14,6 +14,7 @@ const group = {
   members: { 'web-1.0': '10.9.0.5' },
   handedTo: null,
   forgotten: false,
+  leaving: false,
   baseline: { process: 'x', counters: { h1: { requests: 3, failed: 1 } } },
 } as unknown as GroupRecord
 const state: RouterState = {

@@ -35,6 +35,8 @@ export interface GroupRecord {
   readonly handedTo: GroupId | null
   /** Kept for its address alone, which `handedTo` answers; it has no slots. */
   readonly forgotten: boolean
+  /** To be forgotten as soon as no table routes to it any more. */
+  readonly leaving: boolean
   /** What the slots had counted when the group got them, and in which HAProxy process. */
   readonly baseline: { readonly process: string; readonly counters: Readonly<Record<SlotName, SlotCounters>> }
 }
@@ -87,6 +89,7 @@ const stateSchema = z.object({
       members: z.record(z.string(), z.ipv4()),
       handedTo: z.string().nullable(),
       forgotten: z.boolean(),
+      leaving: z.boolean().default(false),
       baseline: z.object({ process: z.string(), counters: z.record(z.string(), counters) }),
     }),
   ),

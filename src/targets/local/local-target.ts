@@ -126,8 +126,12 @@ const allGuaranteed: Guarantees = {
 function trafficVerbs(
   context: LocalContext,
   ready: Promise<unknown>,
-): Required<Pick<Target, 'route' | 'traffic' | 'handOver'>> {
+): Required<Pick<Target, 'open' | 'route' | 'traffic' | 'handOver'>> {
   return {
+    async open(table, op) {
+      await ready
+      await context.router.open(entryPortsOf(table), op)
+    },
     async route(table, op) {
       await ready
       await context.router.open(entryPortsOf(table), op)

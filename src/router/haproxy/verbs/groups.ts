@@ -70,7 +70,7 @@ async function joinGroups(context: RouterContext, joining: readonly Joining[]): 
     edgesChange ||= record.handedTo !== null
     servers.push(...record.slots.map((slot) => ({ slot, instance, at })))
     const members = { ...record.members, [instance]: at }
-    next = withGroup(next, group.id, { ...record, members, handedTo: null })
+    next = withGroup(next, group.id, { ...record, members, handedTo: null, leaving: false })
   }
   await context.change(next, async (socket) => {
     await Promise.all(servers.map(({ slot, instance, at }) => addServer(socket, slot, instance, at)))

@@ -56,6 +56,7 @@ function withNewGroup(
     members: {},
     handedTo: before?.handedTo ?? null,
     forgotten: false,
+    leaving: false,
     baseline: { process: '', counters: {} },
   }
   return { ...withGroup(state, group.id, made), nextSlot }

@@ -33,6 +33,14 @@ export async function openPorts(context: RouterContext, entryPorts: readonly Ent
   await assertAnswered(context, entryPorts)
 }
 
+/** When nothing is served any more, other programs may have the ways in. Only inside `exclusively`. */
+export async function closeUnusedPorts(context: RouterContext): Promise<void> {
+  const state = context.state()
+  if (state.entryPorts.length === 0 || !servesNothing(state)) return
+  await context.record({ ...state, entryPorts: [] })
+  await context.supervisor.restart()
+}
+
 /** Of ports that other programs took while nothing ran, only those asked for now are an error. */
 async function assertAnswered(context: RouterContext, entryPorts: readonly EntryPort[]): Promise<void> {
   const { process } = await context.supervisor.ensure()

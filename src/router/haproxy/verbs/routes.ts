@@ -7,6 +7,7 @@ import { assertRoutable, routeMap, tablesOf } from '../route-map.ts'
 import type { RouterContext } from '../router-context.ts'
 import type { RouterState } from '../router-state.ts'
 import { listServers, readyMembers } from '../slot-servers.ts'
+import { forgetLeft } from './forget.ts'
 import { openPorts } from './open.ts'
 
 /** The one switch: a single transaction on the one map that holds every way in, of every environment. */
@@ -21,6 +22,7 @@ export const switchRoutes = (context: RouterContext, table: RouteTable): Promise
     const next = withTable(context.state(), table)
     const lines = routeMap(next)
     await context.change(next, (socket) => replaceMap(socket, files.routes, lines))
+    await forgetLeft(context)
   })
 
 function withTable(state: RouterState, table: RouteTable): RouterState {

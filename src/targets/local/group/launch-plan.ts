@@ -7,12 +7,13 @@ import { resolveUser } from '../../../images/image-user.ts'
 import type { MountPoints } from '../../../images/mount-points.ts'
 import type { LaunchPlan } from '../instance/launch-instance.ts'
 import { type LocalContext, routedGroup } from '../local-context.ts'
+import { makeVolumes } from './make-volumes.ts'
 
 /** Needs that start at the same time are spoken of in the same moment. */
 const needPatienceMs = 2000
 const needPollMs = 5
 
-/** Finds out what all new instances of a group share: root, user, and the addresses of what it needs. */
+/** Finds out what all new instances of a group share: root, user, volumes, and the addresses of what it needs. */
 export async function launchPlan(context: LocalContext, group: GroupSpec, op: Op): Promise<LaunchPlan> {
   const { run } = group
   const [root, needs] = await Promise.all([
@@ -20,7 +21,7 @@ export async function launchPlan(context: LocalContext, group: GroupSpec, op: Op
     needAddresses(context, group),
   ])
   const user = await resolveUser(root.path, run.user ?? root.imageConfig.user)
-  return { group, root, user, needs }
+  return { group, root, user, needs, volumes: await makeVolumes(context.paths, group, user) }
 }
 
 /** What the root must have for a group's tmpfs and volumes to be mounted on. */

@@ -1,5 +1,4 @@
-import { access, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { mkdir, writeFile } from 'node:fs/promises'
 import type { GroupSpec } from '../../../core/generation.ts'
 import { instanceId } from '../../../core/ids.ts'
 import type { MountedRoot } from '../../../images/image-roots.ts'
@@ -16,6 +15,8 @@ export interface LaunchPlan {
   readonly group: GroupSpec
   readonly root: MountedRoot
   readonly user: ImageUser
+  /** Volume name to its folder. */
+  readonly volumes: Readonly<Record<string, string>>
   /** Need to the address at which the router answers for it. */
   readonly needs: Readonly<Record<string, string>>
 }
@@ -56,8 +57,7 @@ export async function launchInstance(
   instance: Instance,
 ): Promise<void> {
   const { id, paths, record } = instance
-  const { group, root, user, needs } = plan
-  const volumes = await makeVolumes(context, plan)
+  const { group, root, user, needs, volumes } = plan
   const config = bundleOf({
     instance: id,
     group,
@@ -87,30 +87,3 @@ export async function launchInstance(
     instance: id,
   })
 }
-
-/** Volume name to its folder. */
-async function makeVolumes(context: LocalContext, { group, user }: LaunchPlan) {
-  const folders: Record<string, string> = {}
-  for (const { name } of group.run.volumes) {
-    const folder = context.paths.volume(group.environment, name)
-    if (!(await exists(folder))) await makeVolume(folder, user)
-    folders[name] = folder
-  }
-  return folders
-}
-
-/** Made beside and then named, so that it never is there without belonging to the user who will write in it. */
-async function makeVolume(folder: string, user: ImageUser): Promise<void> {
-  await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
-  const unnamed = `${folder}.new`
-  await rm(unnamed, { recursive: true, force: true })
-  await mkdir(unnamed, { mode: 0o755 })
-  await chown(unnamed, user.uid, user.gid)
-  await rename(unnamed, folder)
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  )

@@ -194,6 +194,7 @@ describe('requests', () => {
         system: 'shop',
         environment: 'staging',
         tail: 5,
+        previous: false,
         follow: false,
       })
       expect(request('status')).toEqual({ system: 'other', environment: 'live' })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -194,6 +194,7 @@ describe('requests', () => {
         system: 'shop',
         environment: 'staging',
         tail: 5,
+        previous: false,
         follow: false,
       })
       expect(request('status')).toEqual({ system: 'other', environment: 'live' })
@@ -211,6 +212,36 @@ describe('requests', () => {
     expect(outside.stderr).toContain('there is no basalt.yaml here or in any folder above')
     expect((await place.run(['plan', '-f', 'shop'], { folder: place.folder })).exitCode).toBe(0)
     expect((await place.run(['plan', 'shop@2', '-e', 'staging'], { folder: place.folder })).exitCode).toBe(0)
+  })
+
+  it.each([
+    ['no system', 'services: {}\n', 'manifest.invalid', 'system'],
+    ['no YAML', 'system: [\n', 'manifest.invalid', 'basalt.yaml:'],
+    ['nothing', '', 'manifest.invalid', 'basalt.yaml'],
+  ])('are not widened to every system by a basalt.yaml with %s', async (_, text, code, fact) => {
+    const own = new Place()
+    try {
+      await own.startServer()
+      writeFileSync(join(own.project, 'basalt.yaml'), text)
+      for (const line of [
+        'rollback --dry-run',
+        'status',
+        'history',
+        'logs',
+        'down --yes',
+        'releases',
+        'diff 1 2',
+      ]) {
+        const { exitCode, stdout, stderr } = await own.run([...line.split(' '), '-o', 'json'])
+        expect([exitCode, documented(stdout)['code']], line).toEqual([1, code])
+        expect(stderr).toContain(fact)
+      }
+      // What names its system does not need the file.
+      for (const line of ['status --all', 'rollback -e other/live', 'diff shop@1 shop@2', 'releases shop'])
+        expect((await own.run(line.split(' '))).exitCode, line).toBe(0)
+    } finally {
+      own.remove()
+    }
   })
 
   it('do not need a sound basalt.yaml to roll back', async () => {
@@ -440,6 +471,48 @@ describe('release import', () => {
     ])
     expect(stderr).toMatch(new RegExp(`error: ${name} cannot be read: E[A-Z]+`))
     expect(documented(stdout)).toMatchObject({ code: 'request.invalid' })
+    expect(exitCode).toBe(1)
+  })
+})
+
+describe('what cannot be read', () => {
+  it('is told as such of basalt.yaml', async () => {
+    const own = new Place()
+    try {
+      const file = join(own.project, 'basalt.yaml')
+      chmodSync(file, 0o600)
+      const closed = await own.run(['plan', '-o', 'json'], { userId: 65_534 })
+      expect(documented(closed.stdout)).toMatchObject({ code: 'manifest.missing' })
+      expect(closed.stderr).toContain(`${file} cannot be read (EACCES)`)
+      rmSync(file)
+      mkdirSync(file)
+      expect((await own.run(['plan'])).stderr).toContain(`there is no ${file}/basalt.yaml`)
+    } finally {
+      own.remove()
+    }
+  })
+
+  it('is told as such of the folder of init', async () => {
+    expect(await basalt('init', '/nope')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/there is no folder \/nope/),
+    })
+    expect(await basalt('init', '/etc/passwd')).toMatchObject({
+      stderr: expect.stringMatching(/\/etc\/passwd is not a folder/),
+    })
+    expect(await basalt('init', '/proc/1')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/basalt.yaml cannot be written/),
+    })
+  })
+
+  it.each([
+    ['/proc/nope', 'ENOENT'],
+    ['/etc/passwd', 'EEXIST'],
+    ['/etc/passwd/home', 'E(?:EXIST|NOTDIR)'],
+  ])('is told as such of the state folder: %s', async (home, fact) => {
+    const { exitCode, stderr } = await place.run(['status'], { environment: { BASALT_HOME: home } })
+    expect(stderr).toMatch(new RegExp(`the state folder ${home} cannot be made: ${fact}`))
     expect(exitCode).toBe(1)
   })
 })

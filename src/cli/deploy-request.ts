@@ -1,6 +1,6 @@
 import type { DeployRequest } from '../engine/engine.ts'
 import type { Context } from './context.ts'
-import { manifestMissing, scopeOf } from './project.ts'
+import { manifestMissing, scopeOf, systemOfRelease } from './project.ts'
 
 export interface DeployFlags {
   readonly file: string | null
@@ -17,8 +17,8 @@ export async function deployRequest(
   context: Context,
   flags: DeployFlags,
 ): Promise<Omit<DeployRequest, 'actor'>> {
-  const scope = await scopeOf(context.folder, flags)
-  const named = /^([a-z][a-z0-9-]*)@/.exec(flags.release ?? '')?.[1] ?? null
+  const named = systemOfRelease(flags.release)
+  const scope = await scopeOf(context.folder, flags, named !== null)
   if (scope.file === null && flags.release === null)
     throw manifestMissing('there is no basalt.yaml here or in any folder above, and no release was named')
   // A release of another system than the one whose file lies here.

@@ -49,11 +49,15 @@ export const manifestMissing = (message: string): BasaltError =>
       'Go to the folder of your system, name the file with --file, or write a first one with `basalt init`.',
   })
 
-/** The scope of a command; outside of a project only what was named. `shop/staging` names its system too. */
-export async function scopeOf(folder: string, flags: ScopeFlags): Promise<Scope> {
+/**
+ * The scope of a command; outside of a project only what was named. `shop/staging` names its system too. Rejects
+ * with the mistakes of a basalt.yaml that names no system: null means every system, and a mistake must not. Unless
+ * `isNamed`: the command says in another way which system it is about.
+ */
+export async function scopeOf(folder: string, flags: ScopeFlags, isNamed = false): Promise<Scope> {
   const [system, environment] = splitEnvironment(flags.env ?? null)
   const file = findManifest(folder, flags.file ?? null)
-  const here = file === null ? null : await systemNameOf(file)
+  const here = file === null ? null : await systemNameOf(file, system === null && !isNamed)
   // An environment of another system than the project's has nothing to do with the file that lies here.
   if (system !== null && system !== here) return { file: null, system, environment }
   return { file, system: here, environment }
@@ -68,11 +72,22 @@ function splitEnvironment(text: string | null): readonly [string | null, string 
  * The system's name, without parsing the file where its usual form allows: parsing costs more time than the
  * rest of a short command. Mistakes in the file are left to commands that read all of it.
  */
-async function systemNameOf(file: string): Promise<string | null> {
-  const plain = /^system:[ \t]+([a-z][a-z0-9-]*)[ \t]*(?:#.*)?$/m.exec(readFileSync(file, 'utf8'))
+async function systemNameOf(file: string, isNeeded: boolean): Promise<string | null> {
+  const plain = /^system:[ \t]+([a-z][a-z0-9-]*)[ \t]*(?:#.*)?$/m.exec(readText(file) ?? '')
   if (plain?.[1] !== undefined) return plain[1]
   const system = (await looseManifest(file))['system']
-  return typeof system === 'string' ? system : null
+  if (typeof system === 'string' || !isNeeded) return typeof system === 'string' ? system : null
+  const { loadManifest } = await import('../config/load-manifest.ts')
+  return (await loadManifest(file)).system.name
+}
+
+/** Null for what cannot be read; whoever needs it reads it again, and tells why. */
+function readText(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return null
+  }
 }
 
 /**
@@ -99,6 +114,10 @@ export async function refuseUndeclared({ file, system, environment }: Scope): Pr
   })
 }
 
+/** The system of `shop@7`; null of a number or a digest. */
+export const systemOfRelease = (release: string | null): string | null =>
+  /^([a-z][a-z0-9-]*)@/.exec(release ?? '')?.[1] ?? null
+
 /** Keys of a block of the manifest, unchecked; none where they cannot be read. */
 export async function declaredNames(
   file: string | null,
@@ -112,7 +131,7 @@ async function looseManifest(file: string): Promise<Readonly<Record<string, unkn
   // A CommonJS package in a bundle has its exports in `default` only.
   const { parse } = (await import('yaml')).default
   try {
-    const parsed: unknown = parse(readFileSync(file, 'utf8'))
+    const parsed: unknown = parse(readText(file) ?? '')
     return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {}
   } catch {
     return {}

@@ -20,9 +20,15 @@ export interface ProposalOptions {
   readonly schema?: string
 }
 
-/** Looks at a folder and proposes its first basalt.yaml. Writes nothing. */
+/**
+ * Looks at a folder and proposes its first basalt.yaml. Writes nothing.
+ *
+ * @throws BasaltError `request.invalid` when it is no folder or cannot be read
+ */
 export async function proposeManifest(folder: string, options: ProposalOptions = {}): Promise<Proposal> {
-  const names = await readdir(folder)
+  const names = await readdir(folder).catch((cause: unknown): never => {
+    throw notReadable(folder, cause)
+  })
   const found = await findApps(folder)
   const apps = found.length > 0 ? found : [emptyFolderApp]
   const services = nameServices(apps, serviceName(basename(resolve(folder))))
@@ -41,7 +47,7 @@ export async function proposeManifest(folder: string, options: ProposalOptions =
 /**
  * Proposes and writes basalt.yaml. An existing one is never overwritten.
  *
- * @throws BasaltError `request.invalid` when there is one already
+ * @throws BasaltError `request.invalid` when there is one already, or it cannot be written
  */
 export async function initManifest(
   folder: string,
@@ -52,7 +58,7 @@ export async function initManifest(
   try {
     await writeFile(file, proposal.text, { flag: 'wx' })
   } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw notWritten(file, cause)
     throw new BasaltError('request.invalid', {
       message: `${file} exists already`,
       remedy: 'Check it with `basalt validate`, or remove it first.',
@@ -61,6 +67,28 @@ export async function initManifest(
   }
   return { ...proposal, file }
 }
+
+function notReadable(path: string, cause: unknown): BasaltError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const facts: Readonly<Record<string, string>> = {
+    ENOENT: `there is no folder ${path}`,
+    ENOTDIR: `${path} is not a folder`,
+  }
+  return new BasaltError('request.invalid', {
+    message: facts[code ?? ''] ?? `${path} cannot be read: ${message}`,
+    remedy: 'Name the folder of your system: `basalt init <folder>`.',
+    details: { path },
+    cause,
+  })
+}
+
+const notWritten = (file: string, cause: unknown): BasaltError =>
+  new BasaltError('request.invalid', {
+    message: `${file} cannot be written: ${(cause as Error).message}`,
+    remedy: 'Look at the proposal with `basalt init --dry-run`, and write it where you may.',
+    details: { file },
+    cause,
+  })
 
 const emptyFolderApp: DetectedApp = staticSite('.', 'public', ['put an index.html into public/'])
 

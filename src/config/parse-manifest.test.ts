@@ -277,6 +277,38 @@ environments:
 })
 
 describe('parseManifest: mistakes', () => {
+  it('lists those beside another one in the same block', () => {
+    const found = mistakes(`system: shop
+services:
+  f: { image: "${digest}" }
+  a:
+    build: { base: scratch, packages: [x, nodejs], entrypoint: "a && b", copy: [{ from: ../x, to: /y }, "a:/b/"] }
+    ports: [99999999, 80, 80]
+    stop: { signal: SIGFOO, grace: 5 }
+    limits: { memory: 1M, cpus: 0 }
+    needs: [5, nope, f, f]
+    health: { http: up, start: 0s, retries: 900 }
+`)
+    expect(found).toEqual([
+      expect.stringContaining('packages[0]'),
+      expect.stringContaining('uses shell syntax'),
+      expect.stringContaining('copy[0].from'),
+      expect.stringContaining('ends with `/`'),
+      expect.stringContaining('ports[0]'),
+      expect.stringContaining('port 80 is listed twice'),
+      expect.stringContaining('`SIGFOO` is not a signal that ends a process | Write for example `SIGTERM`.'),
+      expect.stringContaining('stop.grace'),
+      expect.stringContaining('1M of memory is out of range'),
+      expect.stringContaining('limits.cpus'),
+      expect.stringContaining('needs[0]'),
+      expect.stringContaining('there is no service `nope`'),
+      expect.stringContaining('`f` is listed twice'),
+      expect.stringContaining('health.http'),
+      expect.stringContaining('`start` is zero'),
+      expect.stringContaining('health.retries'),
+    ])
+  })
+
   it('lists all at once, in order, with places', () => {
     const text = `system: shop
 services:

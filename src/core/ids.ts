@@ -27,6 +27,8 @@ export const environmentNameOf = (id: EnvironmentId): string => id.slice(id.inde
 export const groupId = (service: string, digest: Digest): GroupId =>
   `${service}-${digest.slice('sha256:'.length, 'sha256:'.length + 16)}` as GroupId
 
+export const serviceOf = (id: GroupId): string => id.slice(0, id.lastIndexOf('-'))
+
 export const instanceId = (group: GroupId, number: number): InstanceId => `${group}.${number}` as InstanceId
 
 export const digestPattern = /^sha256:[0-9a-f]{64}$/

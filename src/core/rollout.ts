@@ -85,7 +85,7 @@ function reasonToTurnBack(deployment: Deployment, observation: Observation, age:
     return {
       code: 'deployment.failed',
       message: `not finished after ${timeoutMs / 1000} s, in phase ${deployment.phase}${whatIsWrong(deployment.to, observation)}`,
-      remedy: 'Look at `basalt logs`, or give it more time with --timeout.',
+      remedy: 'Look at `basalt logs --previous`, or give it more time with --timeout.',
       details: {},
     }
   return deployment.phase === 'preparing' || deployment.phase === 'starting'

@@ -277,6 +277,8 @@ export interface LogsRequest {
   readonly service: string | null
   readonly follow: boolean
   readonly tail: number | null
+  /** Of each service the newest instance that is gone, in place of those that run. */
+  readonly previous: boolean
 }
 
 export interface ServiceLogLine extends LogLine {

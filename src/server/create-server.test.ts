@@ -147,7 +147,7 @@ describe('results', () => {
       },
       {
         verb: 'logs',
-        request: { system: null, environment: null, service: 'web', follow: false, tail: 7 },
+        request: { system: null, environment: null, service: 'web', follow: false, tail: 7, previous: false },
       },
     ])
   })

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { mkdirSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { BasaltError } from '../errors.ts'
 
 /** Where one Basalt keeps everything. Two homes never touch each other. */
@@ -37,7 +37,7 @@ export function resolveHome(environment: Readonly<Record<string, string | undefi
 /** Makes the folder when it is missing: 0710, so that the socket's group may pass and nobody else may look. */
 export function ensureHomeFolder(home: Home): void {
   try {
-    mkdirSync(home.folder, { recursive: true, mode: 0o710 })
+    makeFolders(home.folder)
   } catch (error) {
     throw new BasaltError('host.home-invalid', {
       message: `the state folder ${home.folder} cannot be made: ${(error as Error).message}`,
@@ -45,5 +45,18 @@ export function ensureHomeFolder(home: Home): void {
       details: { home: home.folder },
       cause: error,
     })
+  }
+}
+
+/** Not by `recursive`: where a file system refuses with ENOENT, as /proc does, Node tries again for ever. */
+function makeFolders(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.isDirectory()) return
+  if (path !== dirname(path)) makeFolders(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o710 })
+  } catch (error) {
+    // Another server of this home may start at the same time.
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }

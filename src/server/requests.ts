@@ -76,6 +76,7 @@ export const logsQuery = z.strictObject({
   environment: queryName,
   service: queryName,
   follow: queryFlag,
+  previous: queryFlag,
   tail: queryCount(1_000_000)
     .optional()
     .transform((count) => count ?? null),

@@ -1,7 +1,8 @@
 import type { InstanceId } from '../core/ids.ts'
 import type { Guarantees, Target } from './target.ts'
 
-export interface DeferredTarget extends Target {
+/** Has every method, so that none of a target's is lost on the way. */
+export interface DeferredTarget extends Required<Target> {
   /** Opens it now. Rejects with the reason where it cannot be. */
   readonly openNow: () => Promise<Target>
   /** What was opened so far; null while nothing was, or when opening failed. */
@@ -48,6 +49,7 @@ export function deferTarget(
     async *logs(instance, options, op) {
       yield* (await target()).logs?.(instance, options, op) ?? []
     },
+    logged: async (group, op) => (await (await target()).logged?.(group, op)) ?? [],
     traffic: async (environment, op) =>
       (await (await target()).traffic?.(environment, op)) ?? { entry: noRequests, groups: {} },
     handOver: async (from, to, op) => (await target()).handOver?.(from, to, op),

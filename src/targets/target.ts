@@ -53,6 +53,9 @@ export interface Target {
   /** Present where the target can read what instances wrote. */
   logs?(instance: InstanceId, options: LogOptions, op: Op): AsyncIterable<LogLine>
 
+  /** Present where logs outlive their instances: those of a group whose log is kept, the newest last. */
+  logged?(group: GroupId, op: Op): Promise<readonly InstanceId[]>
+
   /** Present where traffic is counted: since the router started, per environment. */
   traffic?(environment: EnvironmentId, op: Op): Promise<TrafficFigures>
 

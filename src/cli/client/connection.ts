@@ -147,12 +147,14 @@ function parseError(body: string, status: number | undefined): WireError {
   }
 }
 
+const nobodyThere: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTDIR', 'EACCES'])
+
 /** Errors of the connection in our words. Codes that `connect` needs to see are kept in `details.reason`. */
 function fromConnection(error: unknown, ask: Ask): Error {
   if (error instanceof BasaltError) return error
   if (ask.signal?.aborted) return new BasaltError('request.interrupted', { message: 'interrupted' })
   const reason = (error as NodeJS.ErrnoException).code ?? 'unknown'
-  if (reason === 'ECONNREFUSED' || reason === 'ENOENT' || reason === 'EACCES')
+  if (nobodyThere.has(reason))
     return new BasaltError('server.unreachable', {
       message: 'no Basalt server answers on the socket',
       remedy: 'Start it: sudo basalt server start',

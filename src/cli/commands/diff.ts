@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.ts'
 import { fileFlag, required } from '../flags.ts'
-import { scopeOf } from '../project.ts'
+import { scopeOf, systemOfRelease } from '../project.ts'
 import { renderDiff } from '../render/diff.ts'
 
 export const diffCommand = defineCommand({
@@ -11,9 +11,9 @@ export const diffCommand = defineCommand({
   examples: [{ command: 'basalt diff shop@1 shop@2', does: 'what shop@2 changed' }],
   schemas: ['basalt.diff/v1'],
   async run({ flags, args }, context) {
-    const { system } = await scopeOf(context.folder, flags)
+    const named = systemOfRelease(args.from)
+    const { system } = await scopeOf(context.folder, flags, named !== null)
     const engine = await context.engine()
-    const named = /^([a-z][a-z0-9-]*)@/.exec(args.from)?.[1] ?? null
     const diff = await engine.diff({ system: named ?? system, from: args.from, to: args.to })
     await context.output.result(diff, () => renderDiff(diff, context.output.paint))
   },

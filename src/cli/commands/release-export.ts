@@ -7,7 +7,7 @@ import { BasaltError } from '../../errors.ts'
 import { defineCommand } from '../command.ts'
 import type { Context } from '../context.ts'
 import { fileFlag, optional, required } from '../flags.ts'
-import { scopeOf } from '../project.ts'
+import { scopeOf, systemOfRelease } from '../project.ts'
 import { formatSize } from '../render/names.ts'
 
 export const releaseExportCommand = defineCommand({
@@ -25,8 +25,8 @@ export const releaseExportCommand = defineCommand({
   ],
   schemas: ['basalt.release-exported/v1'],
   async run({ flags, args }, context) {
-    const { system } = await scopeOf(context.folder, flags)
-    const named = /^([a-z][a-z0-9-]*)@/.exec(args.release)?.[1] ?? null
+    const named = systemOfRelease(args.release)
+    const { system } = await scopeOf(context.folder, flags, named !== null)
     const engine = await context.engine()
     const bytes = engine.exportRelease({ system: named ?? system, release: args.release })
     if (args.archive === '-') return toStandardOutput(bytes, context)

@@ -11,7 +11,7 @@ export const releasesCommand = defineCommand({
   examples: [{ command: 'basalt releases', does: 'the releases of the system of this folder' }],
   schemas: ['basalt.releases/v1'],
   async run({ flags, args }, context) {
-    const scope = await scopeOf(context.folder, flags)
+    const scope = await scopeOf(context.folder, flags, flags.all || args.system !== null)
     const engine = await context.engine()
     const releases = await engine.releases(flags.all ? null : (args.system ?? scope.system))
     await context.output.result(releases, () => renderReleases(releases, context.output.paint, context.now()))

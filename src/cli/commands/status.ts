@@ -18,7 +18,7 @@ export const statusCommand = defineCommand({
   ],
   schemas: ['basalt.status/v1'],
   async run({ flags }, context) {
-    const scope = await scopeOf(context.folder, flags)
+    const scope = await scopeOf(context.folder, flags, flags.all)
     const engine = await context.engine()
     const system = flags.all ? null : scope.system
     const status = await engine.status({ system, environment: scope.environment })

@@ -12,7 +12,7 @@ const patienceMs = 1_000
 export async function knownThings(wish: Wish, context: Context): Promise<readonly Candidate[]> {
   const engine = new RemoteEngine(context.connection, AbortSignal.timeout(patienceMs))
   try {
-    const scope = await scopeOf(context.folder, { env: wish.environment })
+    const scope = await scopeOf(context.folder, { env: wish.environment }, true)
     switch (wish.things) {
       case 'environment':
         return unique([

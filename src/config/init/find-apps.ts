@@ -62,7 +62,7 @@ async function subfolders(root: string): Promise<readonly string[]> {
 }
 
 async function foldersIn(path: string): Promise<readonly string[]> {
-  const entries = await readdir(path, { withFileTypes: true })
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
   return entries
     .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && !uninteresting.has(entry.name))
     .map((entry) => entry.name)
@@ -70,7 +70,7 @@ async function foldersIn(path: string): Promise<readonly string[]> {
 }
 
 async function look(root: string, path: string): Promise<Folder> {
-  const names = new Set(await readdir(join(root, path)))
+  const names = new Set(await readdir(join(root, path)).catch(() => []))
   return { path, names, read: (name) => readStart(join(root, path, name)) }
 }
 

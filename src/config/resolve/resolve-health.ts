@@ -13,12 +13,14 @@ export function resolveHealth(
   ports: readonly Port[] | null,
   scope: Scope,
 ): HealthCheck | null {
-  if (ports === null || !scope.isSound('health')) return null
   const health = scope.within('health')
+  if (typeof written !== 'object' && !health.isSound()) return null
   if (written === 'running') return { kind: 'running', ...resolveTiming({}, health) }
-  const block: HealthManifest = typeof written === 'string' ? { http: written } : (written ?? {})
+  const block: HealthManifest =
+    typeof written === 'string' ? { http: written } : (health.soundPart(written) ?? {})
   const at: ManifestPath = typeof written === 'string' ? [] : ['http']
   const timing = resolveTiming(block, health)
+  if (ports === null) return null
 
   const ways = (['http', 'tcp', 'command'] as const).filter((way) => block[way] !== undefined)
   if (ways.length > 1) {

@@ -6,13 +6,17 @@ import type { Scope } from './scope.ts'
 
 /** The ports in the order written; the first one is what `health` and `expose` mean by default. Null: unknown. */
 export function resolvePorts(service: ServiceManifest, scope: Scope): readonly Port[] | null {
-  if (!scope.isSound('port', 'ports')) return null
   if (service.port !== undefined && service.ports !== undefined)
     scope.report(['ports'], '`port` and `ports` are both given', 'Put all of them into `ports`.', 'key')
   const written: readonly (readonly [ManifestPath, PortManifest])[] =
     service.port === undefined
-      ? (service.ports ?? []).map((port, index) => [['ports', index], port])
-      : [[['port'], service.port]]
+      ? scope
+          .within('ports')
+          .soundItems(service.ports)
+          .map(([index, port]) => [['ports', index], port])
+      : scope.isSound('port')
+        ? [[['port'], service.port]]
+        : []
   const ports: Port[] = []
   for (const [path, manifest] of written) {
     const port = resolvePort(manifest)
@@ -21,7 +25,7 @@ export function resolvePorts(service: ServiceManifest, scope: Scope): readonly P
       scope.report(path, `port ${port.port} is listed twice`, 'Keep one of them.')
     ports.push(port)
   }
-  return ports
+  return scope.isSound('port', 'ports') ? ports : null
 }
 
 function resolvePort(manifest: PortManifest): Port {

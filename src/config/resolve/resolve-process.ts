@@ -10,7 +10,8 @@ import type { Scope } from './scope.ts'
 const leastMemoryBytes = 4 * 1024 * 1024
 
 /** Only what is written; `scope` is that of the `limits` key. */
-export function resolveLimits(written: ServiceManifest['limits'], scope: Scope): Partial<Limits> {
+export function resolveLimits(block: ServiceManifest['limits'], scope: Scope): Partial<Limits> {
+  const written = scope.soundPart(block)
   const memoryBytes = written?.memory === undefined ? undefined : sizeBytes(written.memory)
   if (memoryBytes !== undefined && (memoryBytes < leastMemoryBytes || !Number.isSafeInteger(memoryBytes)))
     scope.report(['memory'], `${String(written?.memory)} of memory is out of range`, 'Write at least `4M`.')
@@ -40,13 +41,18 @@ export function resolveCapabilities(written: readonly string[] = [], scope: Scop
   return [...new Set(names)].toSorted()
 }
 
-export function resolveStop(written: ServiceManifest['stop'], scope: Scope): RunSpec['stop'] {
+export function resolveStop(block: ServiceManifest['stop'], scope: Scope): RunSpec['stop'] {
   const stop = scope.within('stop')
+  const written = stop.soundPart(block)
   const typed = written?.signal ?? defaults.stop.signal
   const signal = typed.startsWith('SIG') ? typed : `SIG${typed}`
   if (!linuxSignals.includes(signal)) {
-    const close = closestName(signal, linuxSignals)
-    const remedy = close === null ? 'Write for example `SIGTERM`.' : `did you mean \`${close}\`?`
+    // Without the prefix that all share, and by which all are alike.
+    const close = closestName(
+      signal.slice('SIG'.length),
+      linuxSignals.map((known) => known.slice('SIG'.length)),
+    )
+    const remedy = close === null ? 'Write for example `SIGTERM`.' : `did you mean \`SIG${close}\`?`
     stop.report(['signal'], `\`${typed}\` is not a signal that ends a process`, remedy)
   }
   return { signal, graceMs: resolveDuration(written?.grace ?? defaults.stop.grace, stop, ['grace'], 0) }

@@ -10,9 +10,11 @@ import { resolveOwner, resolveUser } from './resolve-user.ts'
 import type { Scope } from './scope.ts'
 import { textValues } from './text-values.ts'
 
-/** `scope` is that of the `build` key, which is sound. */
-export function resolveRecipe(recipe: RecipeManifest, scope: Scope): NativeRecipe {
-  const base = resolveBase(recipe.base)
+/** `scope` is that of the `build` key. Null when that is no block. */
+export function resolveRecipe(block: RecipeManifest, scope: Scope): NativeRecipe | null {
+  const recipe = scope.soundPart(block)
+  if (recipe === undefined) return null
+  const base = resolveBase(recipe.base ?? 'debian')
   if (base.kind !== 'debian' && (recipe.packages ?? []).length > 0)
     scope.report(
       ['packages'],
@@ -23,7 +25,10 @@ export function resolveRecipe(recipe: RecipeManifest, scope: Scope): NativeRecip
   return {
     base,
     packages: [...new Set(recipe.packages)].toSorted(),
-    copy: (recipe.copy ?? []).map((copy, index) => resolveCopy(copy, scope, ['copy', index])),
+    copy: scope
+      .within('copy')
+      .soundItems(block.copy)
+      .map(([index, copy]) => resolveCopy(copy, scope, ['copy', index])),
     env: textValues(recipe.env),
     workdir: withoutTrailingSlash(recipe.workdir ?? defaults.build.workdir),
     entrypoint:

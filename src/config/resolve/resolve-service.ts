@@ -58,12 +58,14 @@ export function resolveService(
 }
 
 function resolveSource(service: ServiceManifest, scope: Scope): ImageSource | null {
-  if (!scope.isSound('build', 'image')) return null
-  if (service.build !== undefined && service.image !== undefined) {
+  if (!scope.isSound('image')) return null
+  const isRecipe = scope.within('build').soundPart(service.build) !== undefined
+  if (isRecipe && service.image !== undefined) {
     scope.report(['image'], '`build` and `image` are both given', 'Keep one of them.', 'key')
     return null
   }
   if (service.image !== undefined) return { kind: 'image', digest: digestIn(service.image) }
+  if (service.build === undefined && !scope.isSound('build')) return null
   if (service.build === undefined) {
     scope.report(
       [],
@@ -74,6 +76,7 @@ function resolveSource(service: ServiceManifest, scope: Scope): ImageSource | nu
     return null
   }
   const recipe = resolveRecipe(service.build, scope.within('build'))
+  if (recipe === null) return null
   const inherits = recipe.base.kind === 'image'
   if (
     scope.isSound('build', 'command') &&
@@ -96,9 +99,11 @@ function resolveNeeds(
   siblings: readonly string[],
   scope: Scope,
 ): readonly string[] | null {
-  if (!scope.isSound('needs')) return null
-  for (const [index, need] of (service.needs ?? []).entries()) {
-    if (need === name)
+  const needs = scope.within('needs').soundItems(service.needs)
+  for (const [index, need] of needs) {
+    if (needs.some(([before, other]) => before < index && other === need))
+      scope.report(['needs', index], `\`${need}\` is listed twice`, 'Keep one of them.')
+    else if (need === name)
       scope.report(
         ['needs', index],
         `\`${name}\` needs itself`,
@@ -116,7 +121,7 @@ function resolveNeeds(
       scope.report(['needs', index], `there is no service \`${need}\``, remedy)
     }
   }
-  return [...new Set(service.needs)].toSorted()
+  return scope.isSound('needs') ? [...(service.needs ?? [])].toSorted() : null
 }
 
 type Process = Pick<RunSpec, 'command' | 'env' | 'limits' | 'user' | 'capabilities' | 'stop'>
@@ -127,11 +132,11 @@ function resolveProcess(service: ServiceManifest, scope: Scope): Process | null 
     service.command === undefined || !sound('command')
       ? null
       : resolveArguments(service.command, scope, ['command'])
-  const limits = sound('limits') ? resolveLimits(service.limits, scope.within('limits')) : null
+  const limits = resolveLimits(service.limits, scope.within('limits'))
   const capabilities = sound('capabilities') ? resolveCapabilities(service.capabilities, scope) : null
-  const stop = sound('stop') ? resolveStop(service.stop, scope) : null
+  const stop = resolveStop(service.stop, scope)
   const user = sound('user') ? resolveUser(service.user, scope) : null
-  if (limits === null || capabilities === null || stop === null || !sound('env')) return null
+  if (capabilities === null || !sound('env')) return null
   return {
     command,
     env: textValues(service.env),

@@ -6,6 +6,13 @@ export interface Scope {
   /** True when none of these keys has a problem, so that they may be read as their types say. */
   isSound(...keys: readonly string[]): boolean
   within(...path: ManifestPath): Scope
+  /**
+   * What may be read of the block that stands here: its sound keys, so that a mistake in one does not hide those in
+   * the others. Undefined when it is none, or not sound as a whole.
+   */
+  soundPart<Block extends object>(block: Block | undefined): Partial<Block> | undefined
+  /** The items of the list that stands here which are sound, with their places in it. */
+  soundItems<Item>(list: readonly Item[] | undefined): readonly (readonly [number, Item])[]
 }
 
 export const scopeOf = (problems: ProblemList, path: ManifestPath = []): Scope => ({
@@ -13,4 +20,11 @@ export const scopeOf = (problems: ProblemList, path: ManifestPath = []): Scope =
   isSound: (...keys) =>
     keys.length === 0 ? problems.isSound(path) : keys.every((key) => problems.isSound([...path, key])),
   within: (...relative) => scopeOf(problems, [...path, ...relative]),
+  soundPart<Block extends object>(block: Block | undefined): Partial<Block> | undefined {
+    if (typeof block !== 'object' || block === null || Array.isArray(block)) return undefined
+    const sound = Object.entries(block).filter(([key]) => problems.isSound([...path, key]))
+    return Object.fromEntries(sound) as Partial<Block>
+  },
+  soundItems: (list) =>
+    Array.isArray(list) ? [...list.entries()].filter(([index]) => problems.isSound([...path, index])) : [],
 })

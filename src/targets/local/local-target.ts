@@ -22,6 +22,7 @@ import { watchInstances } from './instance/watch-instances.ts'
 import { instancesOf, type LocalContext, routedGroup } from './local-context.ts'
 import { localPaths } from './local-paths.ts'
 import { readLog } from './log/read-log.ts'
+import { loggedInstances } from './log/rotate-log.ts'
 import type { LocalNetwork } from './network/local-network.ts'
 import type { OciRuntime } from './runtime/oci-runtime.ts'
 import { createSeccompFilters } from './runtime/seccomp-filters.ts'
@@ -96,6 +97,7 @@ export function createLocalTarget(options: LocalTargetOptions): LocalTarget {
       const isOpen = () => context.instances.get(id)?.end === null
       yield* readLog({ path: context.paths.instance(id).log, isOpen }, logOptions, op.signal)
     },
+    logged: (group) => loggedInstances(context.paths.groupLogs(group)),
     onExit(listener) {
       context.exitListeners.add(listener)
       return () => context.exitListeners.delete(listener)

@@ -17,7 +17,7 @@ export async function diedError(group: GroupSpec, instance: Instance): Promise<B
   const lines = await lastLines(instance.paths.log, shownLines)
   return new BasaltError('group.died', {
     message: `an instance of ${group.service} ${endText(instance.record.startedAt, end)}`,
-    remedy: `All that it wrote is in ${instance.paths.log}`,
+    remedy: `See all that it wrote: ${logsCommand(group)}`,
     details: details(group, instance, lines),
   })
 }
@@ -33,7 +33,7 @@ export async function unhealthyError(
   const count = `${unhealthy} of ${group.replicas} instances of ${group.service}`
   return new BasaltError('group.unhealthy', {
     message: `${count} unhealthy after ${Math.round(afterMs / 100) / 10} s: ${problem}`,
-    remedy: `Its health check is \`health\` in basalt.yaml. All that it wrote is in ${instance.paths.log}`,
+    remedy: `Its health check is \`health\` in basalt.yaml. See all that it wrote: ${logsCommand(group)}`,
     details: details(group, instance, lines),
   })
 }
@@ -54,6 +54,10 @@ function neverRan(group: GroupSpec, instance: Instance, said: string): BasaltErr
     details: details(group, instance, [said]),
   })
 }
+
+/** Its instances have ended by the time that this is read. */
+const logsCommand = ({ service, environment }: GroupSpec): string =>
+  `basalt logs ${service} --previous -e ${environment}`
 
 const details = (group: GroupSpec, instance: Instance, lastLogLines: readonly string[]) => ({
   group: group.id,

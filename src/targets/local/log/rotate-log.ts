@@ -2,6 +2,8 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import type { InstanceId } from '../../../core/ids.ts'
+import { numberOfInstance } from '../local-paths.ts'
 
 const maxLogBytes = 10 * 1024 * 1024
 /** Logs of removed instances that are kept, the newest ones. */
@@ -35,4 +37,13 @@ export async function pruneLogs(folder: string, inUse: ReadonlySet<string>, kept
     // Only when it was the last one of its group.
     await rmdir(dirname(path)).catch(() => {})
   }
+}
+
+/** The instances of a group whose logs are kept, the newest last: their numbers only rise. */
+export async function loggedInstances(groupFolder: string): Promise<readonly InstanceId[]> {
+  const files = await readdir(groupFolder).catch(() => [])
+  return files
+    .filter((name) => name.endsWith('.log'))
+    .map((name) => name.slice(0, -'.log'.length) as InstanceId)
+    .toSorted((a, b) => numberOfInstance(a) - numberOfInstance(b))
 }

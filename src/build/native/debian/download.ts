@@ -101,12 +101,13 @@ async function* limited(body: AsyncIterable<Uint8Array>, maxBytes: number): Asyn
   let sizeBytes = 0
   for await (const chunk of body) {
     sizeBytes += chunk.byteLength
-    if (sizeBytes > maxBytes) throw new Error(`the answer has more than ${maxBytes} bytes`)
+    if (sizeBytes > maxBytes) throw tooLong(maxBytes)
     yield chunk
   }
 }
 
 const isAbsent = (status: number): boolean => status === 404 || status === 410
+const tooLong = (maxBytes: number): Error => new Error(`the answer has more than ${maxBytes} bytes`)
 const unexpected = (status: number): Error => new Error(`the server answered ${status}`)
 
 const mismatch = ({ what, sha256 }: Wanted, url: string, found: string): BasaltError =>

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream, createWriteStream, statSync } from 'node:fs'
 import { readdir, rm, rmdir, stat, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -16,7 +16,7 @@ export const rotatedLog = (path: string): string => `${path}.1`
  * needs nothing from them; lines written between the copy and the cut are lost.
  */
 export async function rotateLog(path: string, maxBytes = maxLogBytes): Promise<void> {
-  const { size } = await stat(path).catch(() => ({ size: 0 }))
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   if (size <= maxBytes) return
   const older = createWriteStream(rotatedLog(path), { mode: 0o600 })
   await pipeline(createReadStream(path, { start: size - maxBytes }), older)

@@ -62,6 +62,7 @@ export function createLocalTarget(options: LocalTargetOptions): LocalTarget {
 
   const close = async (): Promise<void> => {
     for (const { health } of context.instances.values()) health?.stop()
+    context.keepers.close()
     const endWatch = await ready
     await endWatch()
     for (const { health } of context.instances.values()) health?.stop()

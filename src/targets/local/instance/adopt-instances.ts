@@ -52,7 +52,7 @@ async function adoptUnfinished(context: LocalContext, instance: Instance): Promi
   timer.unref()
 }
 
-/** The keeper is told by its script, which only its shell has as argument, or the one that is about to start it. */
+/** The keeper is told by its script, which only its shell has as argument. */
 function keeperRuns({ paths }: Instance): boolean {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.some((pid) => {

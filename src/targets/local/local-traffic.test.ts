@@ -175,8 +175,7 @@ describe('traffic of the local target', () => {
     })
     expect(() => process.kill(started.pid, 0)).not.toThrow()
     await writeFile(path, text)
-    expect((await (await world.reopen()).observe(staging, op())).groups).toMatchObject([
-      { id: web.id, instances: [{ state: 'healthy' }] },
-    ])
+    await world.reopen()
+    await expect.poll(() => instances(web.id), poll).toMatchObject([{ id: instance?.id, state: 'healthy' }])
   })
 })

@@ -4,9 +4,9 @@
  * to be looked at.
  *
  * Usage: scripts/quickstart.sh          run it; a second run begins anew
- *        scripts/quickstart.sh --down   take everything down that it left running
+ *        scripts/quickstart.sh --down   take everything away that it left
  */
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import type { DeploymentResult } from '../src/engine/engine.ts'
 import { BasaltCommand } from './quickstart/basalt-command.ts'
@@ -24,8 +24,9 @@ import {
 import { ShopCopy } from './quickstart/shop-copy.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const home = join(root, '.basalt/quickstart/home')
-const shopFolder = join(root, '.basalt/quickstart/shop')
+const folder = join(root, '.basalt/quickstart')
+const home = join(folder, 'home')
+const shopFolder = join(folder, 'shop')
 const ratePerSecond = 300
 const steadyMs = 2000
 
@@ -108,5 +109,7 @@ function pause(milliseconds: number): Promise<void> {
 }
 
 if (existsSync(home)) await new BasaltCommand('/', home).run('remove', '--data', '--yes')
-if (process.argv.includes('--down')) console.log('Nothing of the quickstart runs any more.')
-else await runQuickstart()
+if (process.argv.includes('--down')) {
+  rmSync(folder, { recursive: true, force: true })
+  console.log('Nothing is left of the quickstart.')
+} else await runQuickstart()

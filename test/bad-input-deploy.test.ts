@@ -139,14 +139,14 @@ describe('a deployment that cannot succeed', () => {
         },
       ),
       'group.unhealthy',
-      /^1 of 1 instances of web lost after they were healthy: "\/bin\/busybox test -e \/tmp\/ok" ended with exit code 1$/,
+      /^the instance of web was lost after it was healthy: "\/bin\/busybox test -e \/tmp\/ok" ended with exit code 1$/,
       ['losing it'],
     ],
     [
       'an instance that dies after the switch',
       shellService(`${httpd}; echo serving; /bin/busybox sleep 1; echo out of ideas; exit 4`),
       'group.died',
-      /^1 of 1 instances of web lost after they were healthy: ended with exit code 4 after [\d.]+ s$/,
+      /^the instance of web was lost after it was healthy: ended with exit code 4 after [\d.]+ s$/,
       ['serving', 'out of ideas'],
     ],
   ])('names %s, with its last lines', async (_, web, code, message, lastLogLines) => {

@@ -66,4 +66,11 @@ describe('logs', () => {
     expect((await basalt.run(command.split(' '))).stdout).toMatch(/^web\.\d+ \| one\n$/)
     expect((await basalt.fails(['logs', 'api', '--previous'])).message).toContain('api in tiny/staging')
   })
+
+  it('need not be read to see that a service went into the background', async () => {
+    write(shellService('echo started'))
+    const { message, remedy } = await basalt.fails(['deploy'])
+    expect(message).toContain('exit code 0')
+    expect(remedy).toContain('must stay in the foreground')
+  })
 })

@@ -35,7 +35,7 @@ describe('without a server', () => {
     const { exitCode, stdout, stderr } = await place.run(['status', '-o', 'json'], { userId: nobody })
     expect(exitCode).toBe(1)
     expect(json(stdout)).toMatchObject({ schema: 'basalt.error/v1', code: 'host.not-root' })
-    expect(stderr).toContain('sudo basalt server start')
+    expect(stderr).toContain(`sudo BASALT_HOME=${place.home} basalt server start`)
     expect(stderr).toContain('usermod')
   })
 
@@ -56,6 +56,8 @@ describe('without a server', () => {
     const { stdout, stderr } = await place.run(['complete', '--line', 'basalt deploy -e '])
     expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual(['staging', 'production', ''])
     expect(stderr).toBe('')
+    const full = await place.run(['complete', '--line', 'basalt deploy -e shop/'])
+    expect(full.stdout).toBe('shop/staging\t\nshop/production\t\n')
     expect(existsSync(socket())).toBe(false)
   })
 
@@ -78,7 +80,7 @@ describe('launchServer', () => {
     const status = json((await place.run(['server', 'status', '-o', 'json'])).stdout)
     expect(status).toMatchObject({ running: true, server: { home: place.home } })
     const stopped = await stop()
-    expect(stopped.stdout).toContain('no server runs')
+    expect(stopped.stdout).toMatch(/^the server \(pid \d+\) has ended; instances and traffic go on\n$/)
     expect(await answers(socket())).toBe(false)
     expect(existsSync(`/proc/${status.server.pid}/status`)).toBe(false)
   })

@@ -101,7 +101,7 @@ describe('-o json', () => {
     expect(stderr).toContain('error: shop has no environment nowhere')
   })
 
-  it.each([['deploy --evn x'], ['nonsense'], ['deploy --timeout soon']])(
+  it.each([['deploy --evn x'], ['nonsense'], ['deploy --timeout soon'], ['deploy --timeout 0s'], ['server']])(
     'refuses "%s" with a document too',
     async (line) => {
       const { exitCode, stdout } = await basalt(...line.split(' '), '--output=json')
@@ -415,6 +415,15 @@ describe('release export', () => {
     expect(document).toMatchObject({ file, sizeBytes: bytes.length })
     expect(document['sha256']).toBe(createHash('sha256').update(bytes).digest('hex'))
     rmSync(file)
+    // A number alone is the release's, too.
+    const numbered = await basalt('release', 'export', '1', '-o', 'json')
+    expect(documented(numbered.stdout)).toMatchObject({ file, release: { name: 'shop@1', version: 1 } })
+    rmSync(file)
+    const folder = await basalt('release', 'export', '1', place.project)
+    expect(folder).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(`${place.project} is a folder`),
+    })
     const broken = await basalt('release', 'export', 'broken', file)
     expect(broken.exitCode).toBe(3)
     expect(existsSync(file) || existsSync(`${file}.partial`)).toBe(false)

@@ -1,7 +1,15 @@
 import type { Context } from './context.ts'
 
 /** What a shell completes here. */
-export type Completes = 'environment' | 'release' | 'service' | 'deployment' | 'file' | 'none'
+export type Completes =
+  | 'environment'
+  | 'system'
+  | 'release'
+  | 'service'
+  | 'deployment'
+  | 'running-deployment'
+  | 'file'
+  | 'none'
 
 /**
  * A flag as data. Its name is its key in the command, in camelCase: `dryRun` is `--dry-run` and `BASALT_DRY_RUN`.

@@ -86,7 +86,7 @@ export const timeoutFlag: Flag<number | null> = {
   kind: 'value',
   placeholder: 'duration',
   summary: 'return to what served before when it takes longer, for example 5m',
-  expects: 'a duration such as 90s, 5m or 1h30m',
+  expects: 'a duration above zero such as 90s, 5m or 1h30m',
   parse: parseDuration,
   absent: null,
 }

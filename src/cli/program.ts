@@ -2,7 +2,7 @@ import { Option, Command as Program } from 'commander'
 import { BasaltError } from '../errors.ts'
 import { version } from '../util/version.ts'
 import { catalogue, groups } from './catalogue.ts'
-import { type Command, type Flag, flagName, flagVariable } from './command.ts'
+import { type Command, type Example, type Flag, flagName, flagVariable } from './command.ts'
 import { globalFlags } from './flags.ts'
 
 /** A command line that was understood. */
@@ -37,9 +37,17 @@ export function createProgram(
   addFlags(root, globalFlags)
   const parents = new Map<string, Program>()
   const parentOf = (name: string): Program => {
-    const known = parents.get(name) ?? root.command(name).description(groups[name] ?? '')
-    parents.set(name, known)
-    return known
+    const known = parents.get(name)
+    if (known !== undefined) return known
+    const group = root.command(name).description(groups[name] ?? '')
+    addFlags(group, globalFlags)
+    const members = catalogue.filter((command) => command.name.startsWith(`${name} `))
+    addExamples(
+      group,
+      members.flatMap(({ examples }) => examples.slice(0, 1)),
+    )
+    parents.set(name, group)
+    return group
   }
   for (const command of catalogue) {
     const [group = '', ...rest] = command.name.split(' ')
@@ -71,8 +79,7 @@ function addCommand(
     program.argument(argument.required ? `<${flagName(key)}>` : `[${flagName(key)}]`, argument.summary)
   const flags = { ...command.flags, ...globalFlags }
   addFlags(program, flags)
-  if (command.examples.length > 0)
-    program.addHelpText('after', `\nExamples:\n${exampleLines(command).join('\n')}`)
+  addExamples(program, command.examples)
   program.action(async () => {
     const sources = [program, ...ancestors(program)]
     await onInvocation({
@@ -104,9 +111,11 @@ function addFlags(program: Program, flags: Readonly<Record<string, Flag>>): void
 export const sentence = (summary: string): string =>
   `${summary.slice(0, 1).toUpperCase()}${summary.slice(1)}.`
 
-const exampleLines = (command: Command): readonly string[] => {
-  const width = Math.max(...command.examples.map((example) => example.command.length))
-  return command.examples.map((example) => `  ${example.command.padEnd(width)}  ${example.does}`)
+function addExamples(program: Program, examples: readonly Example[]): void {
+  if (examples.length === 0) return
+  const width = Math.max(...examples.map((example) => example.command.length))
+  const lines = examples.map((example) => `  ${example.command.padEnd(width)}  ${example.does}`)
+  program.addHelpText('after', `\nExamples:\n${lines.join('\n')}`)
 }
 
 function ancestors(program: Program): readonly Program[] {

@@ -1,10 +1,14 @@
+import { asRoot } from '../server/home.ts'
 import { version } from '../util/version.ts'
 import type { Context } from './context.ts'
 import { formatDuration } from './duration.ts'
 import { formatSize } from './render/names.ts'
 
-/** Prints whether a server runs, and which. Resolves with whether. */
-export async function reportServer(context: Context): Promise<boolean> {
+/** Prints whether a server runs, and which; `absent` where none does. Resolves with whether. */
+export async function reportServer(
+  context: Context,
+  absent = `no server runs for ${context.home.folder}`,
+): Promise<boolean> {
   const server = await context.server()
   const { folder, socketPath, logPath } = context.home
   const document = {
@@ -17,7 +21,7 @@ export async function reportServer(context: Context): Promise<boolean> {
   }
   const { output } = context
   await output.result(document, () => {
-    if (server === null) return `no server runs for ${folder}`
+    if (server === null) return absent
     const upFor = formatDuration(context.now() - server.startedAt)
     return (
       `${output.paint('green', 'the server runs')}: version ${server.version}, pid ${server.pid}, ` +
@@ -26,7 +30,7 @@ export async function reportServer(context: Context): Promise<boolean> {
   })
   if (server !== null && server.version !== version && output.format === 'table')
     output.note(
-      `This CLI is version ${version}. After an upgrade: sudo basalt server restart (instances go on serving).`,
+      `This CLI is version ${version}. After an upgrade: ${asRoot(folder, 'server restart')} (instances go on serving).`,
     )
   return server !== null
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { resultSchemas } from '../server/result-schemas.ts'
+import { releaseName, resultSchemas } from '../server/result-schemas.ts'
 
 /* What commands print that do not ask the server. For docs/api.md and tests; commands never load it. */
 
@@ -24,7 +24,7 @@ const commandSchemas: Readonly<Record<string, z.ZodType>> = {
   }),
   'basalt.release-exported/v1': z.object({
     schema: schema('basalt.release-exported/v1'),
-    release: z.string(),
+    release: releaseName,
     file: z.string(),
     sizeBytes: z.number().int(),
     sha256: z.string().regex(/^[0-9a-f]{64}$/),

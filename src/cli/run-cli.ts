@@ -69,7 +69,8 @@ async function runCommand(invocation: Invocation, output: Output, interrupt: Abo
 async function reportError(error: unknown, output: Output, interrupt: Interrupt): Promise<number> {
   if (error instanceof CommanderError && error.exitCode === 0) return 0
   // Commander has shown the help of a group that was given no command.
-  if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.user
+  if (error instanceof CommanderError && error.code === 'commander.help' && output.format === 'table')
+    return exitCodes.user
   const known = error instanceof CommanderError ? usageError(error) : error
   const wire = toWireError(known)
   const interrupted = wire.code === 'request.interrupted'
@@ -82,6 +83,11 @@ async function reportError(error: unknown, output: Output, interrupt: Interrupt)
 
 /** What commander refuses, in our words. */
 function usageError(error: CommanderError): BasaltError {
+  if (error.code === 'commander.help')
+    return new BasaltError('request.invalid', {
+      message: 'a command is missing',
+      remedy: 'See `basalt --help` for all of them.',
+    })
   return new BasaltError('request.invalid', {
     message: error.message.replace(/^error: /, ''),
     remedy: 'See `basalt --help`, or `basalt <command> --help`.',

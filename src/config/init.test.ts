@@ -92,8 +92,11 @@ describe('proposeManifest', () => {
     })
     expect(recipeOf(system, 'my-shop')).toMatchObject({
       packages: ['python3', 'python3-flask', 'python3-psycopg2', 'python3-yaml'],
-      entrypoint: ['/usr/bin/python3', 'app.py'],
+      // Run by itself, this file would only declare the application, and end.
+      entrypoint: '/usr/bin/python3 -m flask --app app.py run --host 0.0.0.0 --port 5000'.split(' '),
     })
+    const running = await propose({ 'app.py': "app = Flask(__name__)\napp.run(host='0.0.0.0', port=5000)\n" })
+    expect(recipeOf(running.system, 'my-shop').entrypoint).toEqual(['/usr/bin/python3', 'app.py'])
     expect(system.services['my-shop']?.run).toMatchObject({
       ports: [{ port: 5000 }],
       health: { path: '/health' },

@@ -114,13 +114,18 @@ function lostInstances(to: Generation, observation: Observation): ErrorFacts | n
     const problem = instances.find(({ problem }) => problem !== null)?.problem ?? 'an instance is gone'
     return {
       code: instances.some(({ state }) => state === 'exited') ? 'group.died' : 'group.unhealthy',
-      message: `${group.replicas - count} of ${group.replicas} instances of ${group.service} lost after they were healthy: ${problem}`,
+      message: `${lostText(group, count)}: ${problem}`,
       remedy: 'Correct what made it fail and deploy again; `basalt history` keeps this attempt.',
       details: { group: group.id, service: group.service },
     }
   }
   return null
 }
+
+const lostText = ({ service, replicas }: GroupSpec, healthy: number): string =>
+  replicas === 1
+    ? `the instance of ${service} was lost after it was healthy`
+    : `${replicas - healthy} of ${replicas} instances of ${service} were lost after they were healthy`
 
 /** The next starts, or what must go before them; null when every group of `next` is healthy. */
 function startMissing(

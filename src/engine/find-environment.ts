@@ -40,8 +40,7 @@ function knownEnvironment({ journal }: EnginePorts, { system, environment }: Env
   if (only !== undefined && second === undefined) return only
   if (only === undefined)
     throw new BasaltError('environment.unknown', {
-      message:
-        `this server knows no environment ${[system, environment].filter((part) => part !== null).join('/')}`.trimEnd(),
+      message: unknownEnvironment(system, environment),
       remedy:
         'Nothing was deployed there yet; do so with `basalt deploy` in the folder of basalt.yaml. `basalt status --all` shows all.',
     })
@@ -49,6 +48,14 @@ function knownEnvironment({ journal }: EnginePorts, { system, environment }: Env
     message: `${ids.length} environments fit: ${ids.join(', ')}`,
     remedy: 'Name one with -e, or run the command in the folder of basalt.yaml.',
   })
+}
+
+function unknownEnvironment(system: string | null, environment: string | null): string {
+  if (environment === null)
+    return system === null
+      ? 'this server knows no environment'
+      : `this server knows no environment of the system ${system}`
+  return `this server knows no environment ${system === null ? environment : `${system}/${environment}`}`
 }
 
 /** Sorted ids that fit; null fits all. `environment` may be `staging` or `shop/staging`. */

@@ -66,7 +66,9 @@ const done = { start: 'healthy', route: 'switched', drain: 'drained', stop: 'sto
 
 function stepWords(step: Step): string {
   if (step.kind === 'route')
-    return step.routes === 0 ? 'taking all routes away' : `switching ${step.routes} routes`
+    return step.routes === 0
+      ? 'taking all routes away'
+      : `switching ${step.routes} ${step.routes === 1 ? 'route' : 'routes'}`
   const verb = { start: 'starting', drain: 'draining', stop: 'stopping' }[step.kind]
   return `${verb} ${step.service} (${step.group})`
 }

@@ -12,6 +12,10 @@ export interface Home {
 
 export const defaultHome = '/var/lib/basalt'
 
+/** A command that is to be run as root for a certain home, for people to copy. */
+export const asRoot = (folder: string, command: string): string =>
+  `sudo ${folder === defaultHome ? '' : `BASALT_HOME=${folder} `}basalt ${command}`
+
 /** `sun_path` holds 108 bytes with its final NUL (unix(7)). */
 const longestSocketPathBytes = 107
 

@@ -34,7 +34,7 @@ const environment = id<EnvironmentId>()
 const group = id<GroupId>()
 const deployment = id<DeploymentId>()
 
-const releaseName = z.object({ name: z.string(), version: count, digest })
+export const releaseName = z.object({ name: z.string(), version: count, digest })
 const releaseRef = z.object({ name: z.string(), digest })
 
 const wireError: z.ZodType<WireError> = z.object({

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { BasaltError } from '../../errors.ts'
-import type { Home } from '../../server/home.ts'
+import { asRoot, type Home } from '../../server/home.ts'
 import { defaultGroup } from '../../server/socket.ts'
 import type { Connection } from './connection.ts'
 
@@ -40,11 +40,11 @@ export async function ensureServer(parts: ConnectParts): Promise<void> {
 }
 
 function absent(home: Home): BasaltError {
-  const group = groupOf(home)
+  const group = groupOf(home) ?? defaultGroup
   return new BasaltError('host.not-root', {
     message: `no server answers on ${home.socketPath}, and only root can start one`,
     remedy:
-      'Start it: sudo basalt server start. To talk to it without sudo, join its group: ' +
+      `Start it: ${asRoot(home.folder, 'server start')}. To talk to it without sudo, join its group: ` +
       `sudo groupadd --force --system ${group} && sudo usermod --append --groups ${group} $USER, then log in again.`,
     details: { socketPath: home.socketPath },
   })
@@ -54,20 +54,20 @@ export const forbidden = (home: Home): BasaltError =>
   new BasaltError('server.forbidden', {
     message: `you may not use ${home.socketPath}`,
     remedy:
-      `Join its group and log in again: sudo usermod --append --groups ${groupOf(home)} $USER ` +
-      '(when the group is new, also: sudo basalt server restart). Or use sudo.',
+      `Join its group and log in again: sudo usermod --append --groups ${groupOf(home) ?? defaultGroup} $USER ` +
+      `(when the group is new, also: ${asRoot(home.folder, 'server restart')}). Or use sudo.`,
     details: { socketPath: home.socketPath },
   })
 
-/** The group that the state folder was given to; one that is root's was given to none yet. */
-function groupOf({ folder }: Home): string {
+/** The group that the state folder was given to; null: to none yet. */
+export function groupOf({ folder }: Pick<Home, 'folder'>): string | null {
   try {
     const { gid } = statSync(folder)
     const line = readFileSync('/etc/group', 'utf8')
       .split('\n')
       .find((entry) => entry.split(':')[2] === String(gid))
-    return (gid === 0 ? undefined : line?.split(':')[0]) ?? defaultGroup
+    return (gid === 0 ? undefined : line?.split(':')[0]) ?? null
   } catch {
-    return defaultGroup
+    return null
   }
 }

@@ -1,8 +1,10 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { dirname } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { WireError } from '../../engine/engine.ts'
 import { BasaltError } from '../../errors.ts'
+import { asRoot } from '../../server/home.ts'
 import { apiHeader, apiVersion, ndjsonType, type StreamLine, versionHeader } from '../../server/protocol.ts'
 import { fromWireError } from '../../server/wire-error.ts'
 import { version } from '../../util/version.ts'
@@ -50,7 +52,7 @@ export class Connection {
   /** A call whose progress is told while it works. */
   async progress<Item, Result>(ask: Ask, onItem: (item: Item) => void): Promise<Result> {
     const response = await this.#open({ ...ask, accept: ndjsonType })
-    for await (const line of streamLines<Item, Result>(response, ask)) {
+    for await (const line of streamLines<Item, Result>(response, ask, this.#socketPath)) {
       if (line.type === 'item') onItem(line.item)
       else if (line.type === 'result') return line.result
     }
@@ -59,7 +61,7 @@ export class Connection {
 
   async *items<Item>(ask: Ask): AsyncGenerator<Item> {
     const response = await this.#open({ ...ask, accept: ndjsonType })
-    for await (const line of streamLines<Item, never>(response, ask))
+    for await (const line of streamLines<Item, never>(response, ask, this.#socketPath))
       if (line.type === 'item') yield line.item
   }
 
@@ -69,7 +71,7 @@ export class Connection {
     try {
       for await (const chunk of response) yield chunk as Uint8Array
     } catch (error) {
-      throw fromConnection(error, ask)
+      throw fromConnection(error, ask, this.#socketPath)
     }
     if (!response.complete) throw lostConnection(ask)
   }
@@ -92,7 +94,7 @@ export class Connection {
         ...(ask.signal === undefined ? {} : { signal: ask.signal }),
       })
       call.on('response', resolve)
-      call.on('error', (error) => reject(fromConnection(error, ask)))
+      call.on('error', (error) => reject(fromConnection(error, ask, this.#socketPath)))
       if (ask.upload !== undefined) {
         // Not by way of the call's own errors: ENOENT there means that there is no socket.
         ask.upload.content.on('error', (error) => {
@@ -119,6 +121,7 @@ function headersOf(ask: Ask): Record<string, string> {
 async function* streamLines<Item, Result>(
   response: IncomingMessage,
   ask: Ask,
+  socketPath: string,
 ): AsyncGenerator<StreamLine<Item, Result>> {
   try {
     for await (const line of readLines(response)) {
@@ -127,7 +130,7 @@ async function* streamLines<Item, Result>(
       yield parsed
     }
   } catch (error) {
-    throw fromConnection(error, ask)
+    throw fromConnection(error, ask, socketPath)
   }
 }
 
@@ -150,14 +153,14 @@ function parseError(body: string, status: number | undefined): WireError {
 const nobodyThere: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOENT', 'ENOTDIR', 'EACCES'])
 
 /** Errors of the connection in our words. Codes that `connect` needs to see are kept in `details.reason`. */
-function fromConnection(error: unknown, ask: Ask): Error {
+function fromConnection(error: unknown, ask: Ask, socketPath: string): Error {
   if (error instanceof BasaltError) return error
   if (ask.signal?.aborted) return new BasaltError('request.interrupted', { message: 'interrupted' })
   const reason = (error as NodeJS.ErrnoException).code ?? 'unknown'
   if (nobodyThere.has(reason))
     return new BasaltError('server.unreachable', {
       message: 'no Basalt server answers on the socket',
-      remedy: 'Start it: sudo basalt server start',
+      remedy: `Start it: ${asRoot(dirname(socketPath), 'server start')}`,
       details: { reason },
       cause: error,
     })

@@ -5,7 +5,7 @@ export const abortCommand = defineCommand({
   name: 'abort',
   summary: 'make a running deployment return to what served before',
   flags: {},
-  args: { deployment: required('its id, as `basalt status` shows it', 'deployment') },
+  args: { deployment: required('its id, as `basalt status` shows it', 'running-deployment') },
   examples: [{ command: 'basalt abort d-01jc8zq4k7w2m5x9', does: 'give it up' }],
   schemas: ['basalt.abort/v1'],
   async run({ args }, context) {

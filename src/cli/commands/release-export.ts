@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, statSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
@@ -28,13 +28,19 @@ export const releaseExportCommand = defineCommand({
     const named = systemOfRelease(args.release)
     const { system } = await scopeOf(context.folder, flags, named !== null)
     const engine = await context.engine()
-    const bytes = engine.exportRelease({ system: named ?? system, release: args.release })
-    if (args.archive === '-') return toStandardOutput(bytes, context)
-    const file = resolve(context.folder, args.archive ?? `${args.release.replaceAll(/[^a-z0-9]+/g, '-')}.tar`)
-    const written = await writeArchive(bytes, file)
+    const request = { system: named ?? system, release: args.release }
+    if (args.archive === '-') return toStandardOutput(engine.exportRelease(request), context)
+    // The server's reading of what was typed: a number, a name or some digits of a digest.
+    const { from: release } = await engine.diff({
+      system: request.system,
+      from: args.release,
+      to: args.release,
+    })
+    const file = resolve(context.folder, args.archive ?? `${release.name.replace('@', '-')}.tar`)
+    const written = await writeArchive(engine.exportRelease(request), file)
     await context.output.result(
-      { schema: 'basalt.release-exported/v1', release: args.release, file, ...written },
-      () => `wrote ${file} (${formatSize(written.sizeBytes)})`,
+      { schema: 'basalt.release-exported/v1', release, file, ...written },
+      () => `wrote ${release.name} to ${file} (${formatSize(written.sizeBytes)})`,
     )
   },
 })
@@ -53,6 +59,12 @@ async function writeArchive(
   bytes: AsyncIterable<Uint8Array>,
   file: string,
 ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+    throw new BasaltError('request.invalid', {
+      message: `${file} is a folder`,
+      remedy: 'Name the file that is to be written.',
+      details: { file },
+    })
   const partial = `${file}.partial`
   const { createHash } = await import('node:crypto')
   const hash = createHash('sha256')

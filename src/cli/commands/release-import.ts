@@ -24,6 +24,9 @@ export const releaseImportCommand = defineCommand({
         imported,
         () => `imported ${context.output.paint('bold', imported.release.name)} ${imported.release.digest}`,
       )
+      // It may well have had another number where it was exported.
+      if (context.output.format === 'table')
+        context.output.note('The number is given by this server; the digest is the same everywhere.')
     } finally {
       // An archive that was refused may have no end yet.
       content.destroy()

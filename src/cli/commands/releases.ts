@@ -7,7 +7,7 @@ export const releasesCommand = defineCommand({
   name: 'releases',
   summary: 'list releases, newest first, and where they serve',
   flags: { file: fileFlag, all: switchFlag('of every system of this server', { short: 'a' }) },
-  args: { system: optional('default: that of this folder') },
+  args: { system: optional('default: that of this folder', 'system') },
   examples: [{ command: 'basalt releases', does: 'the releases of the system of this folder' }],
   schemas: ['basalt.releases/v1'],
   async run({ flags, args }, context) {

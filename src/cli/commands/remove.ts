@@ -32,7 +32,6 @@ export const removeCommand = defineCommand({
     if ((await runningServer(context.connection, home)) !== null) await removeAll(context.connection, home)
     const strange = flags.data ? await removeHome(home) : []
     if (strange.length > 0) context.output.note(`${home.folder} stays: ${strange.join(', ')} is not Basalt's`)
-    else context.output.note(`removed all that ran${flags.data ? `, and ${home.folder}` : ''}`)
-    await reportServer(context)
+    await reportServer(context, `removed all that ran${flags.data ? `, and the data in ${home.folder}` : ''}`)
   },
 })

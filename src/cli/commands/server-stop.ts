@@ -10,7 +10,8 @@ export const serverStopCommand = defineCommand({
   examples: [{ command: 'basalt server stop', does: 'end the server of this BASALT_HOME' }],
   schemas: ['basalt.server/v1'],
   async run(_input, context) {
-    if ((await context.server()) !== null) await stopServer(context.connection, context.home)
-    await reportServer(context)
+    if ((await context.server()) === null) return void (await reportServer(context))
+    const { pid } = await stopServer(context.connection, context.home)
+    await reportServer(context, `the server (pid ${pid}) has ended; instances and traffic go on`)
   },
 })

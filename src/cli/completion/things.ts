@@ -1,4 +1,5 @@
 import { environmentNameOf, systemOf } from '../../core/ids.ts'
+import type { HistoryResult } from '../../engine/engine.ts'
 import { BasaltError } from '../../errors.ts'
 import { RemoteEngine } from '../client/remote-engine.ts'
 import type { Context } from '../context.ts'
@@ -12,12 +13,21 @@ const patienceMs = 1_000
 export async function knownThings(wish: Wish, context: Context): Promise<readonly Candidate[]> {
   const engine = new RemoteEngine(context.connection, AbortSignal.timeout(patienceMs))
   try {
+    // `shop/` asks for names that have their system before them.
+    const inFull = wish.typed.includes('/')
     const scope = await scopeOf(context.folder, { env: wish.environment }, true)
     switch (wish.things) {
       case 'environment':
         return unique([
-          ...(await declaredNames(scope.file, 'environments')).map((value) => named(value)),
-          ...(await unlessAbsent(environments(engine, scope.system))),
+          ...(await declaredNames(scope.file, 'environments')).map((value) =>
+            named(inFull ? `${scope.system}/${value}` : value),
+          ),
+          ...(await unlessAbsent(environments(engine, inFull ? null : scope.system))),
+        ])
+      case 'system':
+        return unique([
+          ...(scope.system === null ? [] : [named(scope.system)]),
+          ...(await unlessAbsent(systems(engine))),
         ])
       case 'service':
         return unique([
@@ -27,7 +37,9 @@ export async function knownThings(wish: Wish, context: Context): Promise<readonl
       case 'release':
         return await releases(engine, scope.system)
       case 'deployment':
-        return await deployments(engine, scope.system)
+        return await deployments(engine, scope.system, () => true)
+      case 'running-deployment':
+        return await deployments(engine, scope.system, ({ outcome }) => outcome === 'running')
       case 'file':
       case null:
         return []
@@ -60,11 +72,20 @@ async function releases(engine: RemoteEngine, system: string | null): Promise<re
   return list.releases.map(({ release, environments: serves }) => named(release.name, serves.join(', ')))
 }
 
-async function deployments(engine: RemoteEngine, system: string | null): Promise<readonly Candidate[]> {
+async function systems(engine: RemoteEngine): Promise<readonly Candidate[]> {
+  const { releases: known } = await engine.releases(null)
+  return known.map(({ release }) => named(release.name.slice(0, release.name.indexOf('@'))))
+}
+
+async function deployments(
+  engine: RemoteEngine,
+  system: string | null,
+  fits: (attempt: HistoryResult['attempts'][number]) => boolean,
+): Promise<readonly Candidate[]> {
   const { attempts } = await engine.history({ system, environment: null, limit: 20 })
-  return attempts.map(({ deployment, kind, to, outcome }) =>
-    named(deployment, `${kind} ${to ?? ''} ${outcome}`),
-  )
+  return attempts
+    .filter(fits)
+    .map(({ deployment, kind, to, outcome }) => named(deployment, `${kind} ${to ?? ''} ${outcome}`))
 }
 
 /** What the manifest declares is offered also when no server runs. */

@@ -12,6 +12,8 @@ export interface Wish {
   readonly things: Exclude<Completes, 'none'> | null
   /** Goes before every thing: `--env=` of `--env=sta`. */
   readonly prefix: string
+  /** What stands there already, without the prefix. */
+  readonly typed: string
   /** The environment that the line names so far. */
   readonly environment: string | null
 }
@@ -24,9 +26,12 @@ export function wishOf(
 ): Wish {
   const [, ...words] = line.trimStart().split(/\s+/)
   const current = words.pop() ?? ''
+  // `basalt help <command>`: what follows is a command's name and nothing else.
+  const isHelp = words[0] === 'help'
+  if (isHelp) words.shift()
   const read = readWords(words, commands, groups)
   const environment = read.environment
-  if (read.awaiting !== null) return { ...valuesOf(read.awaiting), prefix: '', environment }
+  if (read.awaiting !== null) return { ...valuesOf(read.awaiting), prefix: '', typed: current, environment }
   const flags = read.command === null ? globalFlags : { ...read.command.flags, ...globalFlags }
   const equals = current.indexOf('=')
   if (current.startsWith('--') && equals > 0) {
@@ -37,15 +42,19 @@ export function wishOf(
       words: values.map((word) => ({ ...word, value: prefix + word.value })),
       things,
       prefix,
+      typed: current.slice(prefix.length),
       environment,
     }
   }
-  if (current.startsWith('-')) return { words: flagWords(flags), things: null, prefix: '', environment }
+  if (current.startsWith('-') && !isHelp)
+    return { words: flagWords(flags), things: null, prefix: '', typed: current, environment }
   const rest =
     read.command === null
       ? commandWords(read.path, commands, groups)
-      : argumentsOf(read.command, read.position)
-  return { ...rest, prefix: '', environment }
+      : isHelp
+        ? nothing
+        : argumentsOf(read.command, read.position)
+  return { ...rest, prefix: '', typed: current, environment }
 }
 
 interface ReadWords {

@@ -1,5 +1,7 @@
+import { asRoot } from '../../server/home.ts'
 import { defaultGroup } from '../../server/socket.ts'
 import { formatSize } from '../render/names.ts'
+import { debianSources } from './debian-sources.ts'
 import type { Finding, Machine, Probe } from './probe.ts'
 import { tryRuntimes } from './runtime-trial.ts'
 
@@ -44,11 +46,14 @@ export const probes: readonly Probe[] = [
     purpose: 'the server makes namespaces, mounts and cgroups',
     required: true,
     remedy: 'Start the server with sudo: sudo basalt server start',
-    find: ({ userId, server }) =>
+    find: ({ userId, server, homeFolder }) =>
       userId === 0
         ? found('this is root')
         : server === null
-          ? missing(`this is user ${userId}, and no server runs`)
+          ? {
+              ...missing(`this is user ${userId}, and no server runs`),
+              remedy: `Start the server with sudo: ${asRoot(homeFolder, 'server start')}`,
+            }
           : found('the server runs as root'),
   },
   {
@@ -168,22 +173,22 @@ export const probes: readonly Probe[] = [
     purpose: 'does the work; commands start it',
     required: false,
     remedy: 'sudo basalt server start, or after an upgrade: sudo basalt server restart',
-    find: ({ server, cliVersion }) => {
-      if (server === null) return poor('none runs')
+    find: ({ server, cliVersion, homeFolder }) => {
+      if (server === null)
+        return { ...poor('none runs'), remedy: `Start it: ${asRoot(homeFolder, 'server start')}` }
       const detail = `version ${server.version}, pid ${server.pid}`
       return server.version === cliVersion
         ? found(detail)
-        : poor(`${detail}; this CLI is version ${cliVersion}`)
+        : {
+            ...poor(`${detail}; this CLI is version ${cliVersion}`),
+            remedy: `After an upgrade: ${asRoot(homeFolder, 'server restart')}`,
+          }
     },
   },
 ]
 
-/** Both forms: one line a source (`deb http://…`), and paragraphs (`URIs: http://…`). */
 function aptMirrors(machine: Machine): readonly string[] {
   const folder = '/etc/apt/sources.list.d'
   const files = ['/etc/apt/sources.list', ...machine.list(folder).map((name) => `${folder}/${name}`)]
-  const uris = files.flatMap((file) => [
-    ...machine.read(file).matchAll(/^(?:deb\s+(?:\[[^\]]*\]\s*)?|URIs:\s*)(\S+)/gm),
-  ])
-  return [...new Set(uris.map((match) => match[1] ?? ''))]
+  return [...new Set(files.flatMap((file) => debianSources(machine.read(file))))]
 }

@@ -4,6 +4,7 @@ import { defaultGroup } from '../../server/socket.ts'
 import { exec } from '../../util/exec.ts'
 import { withSystemPaths } from '../../util/system-paths.ts'
 import { version } from '../../util/version.ts'
+import { groupOf } from '../client/connect.ts'
 import type { Context } from '../context.ts'
 import type { Machine } from './probe.ts'
 
@@ -27,7 +28,8 @@ export async function thisMachine(context: Context): Promise<Machine> {
     nodeVersion: process.versions.node,
     cliVersion: version,
     homeFolder: context.home.folder,
-    groupName: context.environment['BASALT_GROUP'] || defaultGroup,
+    // The server may have been started with another setting than ours.
+    groupName: groupOf(context.home) ?? (context.environment['BASALT_GROUP'] || defaultGroup),
     // A server that we may not ask is as good as none to whoever asks here; the group's probe says why.
     server: await context.server().catch(() => null),
   }

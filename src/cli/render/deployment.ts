@@ -46,7 +46,7 @@ function figures(result: PrintedDeployment): string {
   return [
     ...groups,
     ...(result.switchMs === null ? [] : [`switched in ${formatDuration(result.switchMs)}`]),
-    `${formatCount(failed)} of ${formatCount(total)} requests failed`,
+    ...(total === 0 ? [] : [`${formatCount(failed)} of ${formatCount(total)} requests failed`]),
     formatDuration(result.durationMs),
   ].join(', ')
 }

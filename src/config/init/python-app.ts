@@ -48,7 +48,7 @@ export const detectPythonApp: Detect = async (folder) => {
     packages: ['python3', ...needed],
     copy: { from: folder.path, to: '/app', ignore: leftOut(folder.path, '__pycache__/', '.venv/', 'venv/') },
     workdir: '/app',
-    entrypoint: ['/usr/bin/python3', file ?? 'main.py'],
+    entrypoint: ['/usr/bin/python3', ...startArguments(file ?? 'main.py', source, port)],
     env: {
       PYTHONUNBUFFERED: '1',
       PYTHONDONTWRITEBYTECODE: '1',
@@ -58,6 +58,14 @@ export const detectPythonApp: Detect = async (folder) => {
     health: hints.healthPath ?? '/',
     notes,
   }
+}
+
+/** A file that only declares a Flask application ends at once when it is run; Flask's own command serves it. */
+function startArguments(file: string, source: string, port: number): readonly string[] {
+  const declaresOnly = /\bFlask\s*\(/.test(source) && !/\.run\s*\(/.test(source)
+  return declaresOnly
+    ? ['-m', 'flask', '--app', file, 'run', '--host', '0.0.0.0', '--port', String(port)]
+    : [file]
 }
 
 /** The names in a requirements file, without versions, options and comments. */

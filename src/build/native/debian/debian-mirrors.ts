@@ -48,7 +48,8 @@ export async function debianMirrors(settings: MirrorSettings): Promise<DebianMir
   if (archive.length > 0) return { archive, security }
   throw new BasaltError('build.failed', {
     message: `no mirror of Debian is configured in ${settings.aptFolder}`,
-    remedy: "Set BASALT_DEBIAN_MIRROR to a mirror's address, or add one to apt's sources.",
+    remedy:
+      "Add one to apt's sources, or name one to the server: BASALT_DEBIAN_MIRROR=<address> basalt server restart",
     details: { aptFolder: settings.aptFolder },
   })
 }

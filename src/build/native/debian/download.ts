@@ -121,7 +121,7 @@ const unreachable = (what: string, url: string, cause: unknown): BasaltError =>
   new BasaltError('network.unreachable', {
     message: `${what} could not be fetched from ${new URL(url).origin}: ${reasonOf(cause)}`,
     remedy:
-      'Check the network, or set BASALT_DEBIAN_MIRROR to a mirror that can be reached. What basalt.lock names and was built once before needs no network.',
+      'Check the network, or name a mirror that can be reached to the server: BASALT_DEBIAN_MIRROR=<address> basalt server restart. What basalt.lock names and was built once before needs no network.',
     details: { what, url },
     cause,
   })

@@ -17,7 +17,7 @@ export async function diedError(group: GroupSpec, instance: Instance): Promise<B
   const lines = await lastLines(instance.paths.log, shownLines)
   return new BasaltError('group.died', {
     message: `an instance of ${group.service} ${endText(instance.record.startedAt, end)}`,
-    remedy: `See all that it wrote: ${logsCommand(group)}`,
+    remedy: `${end.exitCode === 0 ? 'A service must stay in the foreground. ' : ''}See all that it wrote: ${logsCommand(group)}`,
     details: details(group, instance, lines),
   })
 }

@@ -199,13 +199,16 @@ describe('a deployment that cannot succeed', () => {
       ['of an environment beside it', 'production'],
     ])('is named with the program, as the port %s', async (_, environment) => {
       write(tinyService(), { [environment]: { ingress: taken, watch: '100ms', warm: '0s' } })
-      const error = await basalt.fails(['deploy', '--env', environment])
-      expect(error).toMatchObject({ code: 'port.taken', exitCode: 3 })
-      expect(error.message).toBe(`port ${taken} is in use by busybox (pid ${other.pid})`)
-      expect(error.remedy).toContain('basalt.yaml')
+      const { exitCode, stdout } = await basalt.run(['deploy', '--env', environment, '-o', 'json'])
+      expect(exitCode).toBe(3)
+      const { error, groups } = JSON.parse(stdout) as DeploymentResult
+      expect(error).toMatchObject({
+        code: 'port.taken',
+        message: `port ${taken} is in use by busybox (pid ${other.pid})`,
+        remedy: expect.stringContaining('basalt.yaml'),
+      })
       // Seen before anything was started.
-      const { attempts } = await basalt.json<HistoryResult>(['history', '--env', environment])
-      expect(attempts[0]).toMatchObject({ outcome: 'failed', groups: { started: [] } })
+      expect(groups.started).toEqual([])
     })
   })
 

@@ -33,8 +33,8 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Opens the ledger in a SQLite file, for this process alone. Throws `store.locked`, `store.newer-format`, `store.older-format`,
- * `store.unavailable`, `host.disk-full`.
+ * Opens the ledger in a SQLite file, for this process alone. Throws `store.locked`, `store.newer-format`,
+ * `store.older-format`, `store.unavailable`, `host.disk-full`.
  *
  * A ledger that does not fit its last root hash opens all the same, so that it can be read and verified;
  * but it takes no appends.

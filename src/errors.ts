@@ -102,6 +102,7 @@ export const errorCatalogue = {
   'store.unavailable': { kind: 'environment', summary: 'the store cannot be opened or written' },
   'store.locked': { kind: 'environment', summary: 'another process has the store open' },
   'store.newer-format': { kind: 'user', summary: 'the store was written by a newer Basalt' },
+  'store.older-format': { kind: 'user', summary: 'the store has a format that this Basalt no longer reads' },
   'ledger.tampered': { kind: 'environment', summary: 'the ledger does not match its hashes' },
 
   'server.unreachable': { kind: 'environment', summary: 'no Basalt server answers on the socket' },

@@ -2,7 +2,7 @@ import { BasaltError } from '../errors.ts'
 import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from './merkle.ts'
 import { eventLeaf, type StoredEvent } from './sealed-event.ts'
 
-/** `position`: the first event that is wrong; null when only the store's own bookkeeping is. */
+/** `position`: the first event that is wrong; null when that is not known. */
 export const tampered = (position: number | null, fact: string, cause?: unknown): BasaltError =>
   new BasaltError('ledger.tampered', {
     message: position === null ? `the ledger was changed: ${fact}` : `event ${position}: ${fact}`,
@@ -14,9 +14,8 @@ export const tampered = (position: number | null, fact: string, cause?: unknown)
 
 /**
  * Takes the stored events in their order and recomputes everything. Throws `ledger.tampered` with the first
- * position that is wrong. What it cannot see: a whole ledger that was rewritten with fitting hashes, or cut
- * back together with its recorded heads; that shows only beside a tree head that was kept elsewhere
- * (merkle-proof.ts).
+ * position that is wrong. What it cannot see: a ledger whose end was cut off, or that was rewritten with fitting
+ * hashes; that shows only beside a tree head that was kept elsewhere (merkle-proof.ts).
  */
 export class LedgerVerifier {
   #frontier: Frontier = emptyFrontier
@@ -40,16 +39,9 @@ export class LedgerVerifier {
     const { frontier, completed } = appendLeaf(this.#frontier, leaf)
     if (!Buffer.concat(completed).equals(event.nodeHashes))
       throw tampered(position, 'the tree nodes that are stored with it are not those of the events before it')
+    if (!rootOf(frontier).equals(event.rootHash))
+      throw tampered(position, 'the root hash that was recorded with it is not that of the events up to it')
     this.#frontier = frontier
-  }
-
-  /** Compares a root hash that was recorded when the ledger ended here. */
-  head(rootHash: Uint8Array): void {
-    if (!rootOf(this.#frontier).equals(rootHash))
-      throw tampered(
-        this.#frontier.size,
-        'the root hash that was recorded after it is not that of the events up to it',
-      )
   }
 
   /** All events were given: there must be `size` of them. */

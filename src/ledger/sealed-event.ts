@@ -1,5 +1,5 @@
 import { invariant } from '../errors.ts'
-import { appendLeaf, type Frontier, type Hash, leafHash, type NodeReader } from './merkle.ts'
+import { appendLeaf, type Frontier, type Hash, leafHash, type NodeReader, rootOf } from './merkle.ts'
 
 /** What the leaf hash covers, except the data. */
 export interface EventFields {
@@ -20,6 +20,8 @@ export interface SealedEvent extends EventFields {
   readonly leafHash: Hash
   /** The inner nodes that this leaf completed, level 1 first, 32 bytes each. */
   readonly nodeHashes: Buffer
+  /** Of the tree up to this event. */
+  readonly rootHash: Hash
 }
 
 /** A sealed event as it was read back: the bytes of its data, not what a decoder makes of them. */
@@ -27,6 +29,7 @@ export interface StoredEvent extends EventFields {
   readonly data: Uint8Array
   readonly leafHash: Uint8Array
   readonly nodeHashes: Uint8Array
+  readonly rootHash: Uint8Array
 }
 
 /**
@@ -72,7 +75,8 @@ export function sealEvents(
     const leaf = leafHash(eventLeaf({ ...fields, data }))
     const appended = appendLeaf(end, leaf)
     end = appended.frontier
-    return { ...fields, data, leafHash: leaf, nodeHashes: Buffer.concat(appended.completed) }
+    const nodeHashes = Buffer.concat(appended.completed)
+    return { ...fields, data, leafHash: leaf, nodeHashes, rootHash: rootOf(end) }
   })
   return { frontier: end, events }
 }

@@ -51,9 +51,8 @@ export interface Store {
 
   /**
    * Recomputes every hash from the stored bytes; rejects with `ledger.tampered` naming the first bad position.
-   * A ledger that was cut back with its recorded heads, or rewritten with fitting hashes, agrees with itself: that
-   * shows only beside a head of earlier that was kept elsewhere. With such a `from` it rejects unless the ledger
-   * continues it.
+   * A ledger whose end was cut off, or that was rewritten with fitting hashes, agrees with itself: that shows only
+   * beside a head of earlier that was kept elsewhere. With such a `from` it rejects unless the ledger continues it.
    */
   verify(op: Op, from?: TreeHead | null): Promise<VerifiedHead>
 

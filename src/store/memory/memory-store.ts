@@ -79,7 +79,6 @@ class MemoryStore implements Store {
     throwIfAborted(op, 'verifying the ledger')
     const verifier = new LedgerVerifier()
     for (const event of this.#events) verifier.event({ ...event, data: Buffer.from(event.data) })
-    verifier.head(rootOf(this.#frontier))
     const head = { size: verifier.size, rootHash: verifier.end(this.#frontier.size).toString('hex') }
     return verifiedHead(head, from, this.#readNode)
   }

@@ -17,26 +17,27 @@ export type EventTable = ReturnType<typeof prepareEventTable>
 interface Row extends EventFields {
   readonly leaf_hash: unknown
   readonly node_hashes: unknown
+  readonly root_hash: unknown
   readonly data: unknown
   readonly indexed_position?: unknown
 }
 
 export function prepareEventTable(database: Database.Database) {
   const insert = database.prepare(
-    'INSERT INTO events (position, stream, version, at, type, leaf_hash, node_hashes, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO events (position, stream, version, at, type, leaf_hash, node_hashes, root_hash, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
   const page = 'FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?'
   const columns = 'position, stream, version, at, type, leaf_hash'
   const text = database.prepare<number[], Row>(`SELECT ${columns}, data ${page}`)
   // A blob keeps bytes that are not UTF-8, which a string would replace.
   const bytes = database.prepare<number[], Row>(
-    `SELECT ${columns}, node_hashes, CAST(data AS BLOB) AS data, (
+    `SELECT ${columns}, node_hashes, root_hash, CAST(data AS BLOB) AS data, (
       SELECT position FROM events AS indexed INDEXED BY sqlite_autoindex_events_1
       WHERE indexed.stream = events.stream AND indexed.version = events.version
     ) AS indexed_position ${page}`,
   )
   const hashes = database.prepare<number[], Row>(
-    'SELECT leaf_hash, node_hashes FROM events WHERE position = ?',
+    'SELECT leaf_hash, node_hashes, root_hash FROM events WHERE position = ?',
   )
   const indexCount = database
     .prepare<[], number>('SELECT count(*) FROM events INDEXED BY sqlite_autoindex_events_1')
@@ -53,14 +54,25 @@ export function prepareEventTable(database: Database.Database) {
     return {
       leafHash: bytesOf(row.leaf_hash, position, 'leaf hash'),
       nodeHashes: bytesOf(row.node_hashes, position, 'tree nodes'),
+      rootHash: bytesOf(row.root_hash, position, 'root hash'),
     }
   }
 
   const readNode: NodeReader = nodeReader(hashesAt)
 
   return {
-    insert: ({ position, stream, version, at, type, leafHash, nodeHashes, data }: SealedEvent): void => {
-      insert.run(position, stream, version, at, type, leafHash, nodeHashes, data)
+    insert: ({
+      position,
+      stream,
+      version,
+      at,
+      type,
+      leafHash,
+      nodeHashes,
+      rootHash,
+      data,
+    }: SealedEvent): void => {
+      insert.run(position, stream, version, at, type, leafHash, nodeHashes, rootHash, data)
     },
     lastPosition: (): number => lastPosition.get() ?? 0,
     lastVersion: (stream: string): number => lastVersion.get(stream) ?? 0,
@@ -70,6 +82,8 @@ export function prepareEventTable(database: Database.Database) {
     indexCount: (): number => indexCount.get() ?? 0,
     /** The frontier of the tree over the first `size` events, from O(log n) rows. */
     frontier: (size: number): Frontier => loadFrontier(size, readNode),
+    /** The root hash that was stored with an event. */
+    rootHash: (position: number): Uint8Array => hashesAt(position).rootHash,
     /** Any node of that tree. */
     readNode,
     /** At most `limit` events with positions in (from, to]. */
@@ -99,6 +113,7 @@ const storedEvent = (row: Row): IndexedEvent => ({
   data: bytesOf(row.data, row.position, 'data'),
   leafHash: bytesOf(row.leaf_hash, row.position, 'leaf hash'),
   nodeHashes: bytesOf(row.node_hashes, row.position, 'tree nodes'),
+  rootHash: bytesOf(row.root_hash, row.position, 'root hash'),
   isIndexed: row.indexed_position === row.position,
 })
 

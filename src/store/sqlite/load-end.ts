@@ -6,35 +6,22 @@ import type { LedgerFile } from './verify-file.ts'
 
 export interface StoredEnd {
   readonly frontier: Frontier
-  /** How many heads are recorded. */
-  readonly heads: number
-  /** Set when the file contradicts itself: then `frontier.size` is the largest size that it speaks of. */
+  /** Set when the file contradicts itself: then of the frontier only the size is known. */
   readonly refusal: BasaltError | null
 }
 
-/** Where the ledger in a file ends, in O(log n), checked against the last recorded head. */
-export function loadEnd({ events, heads }: LedgerFile, path: string): StoredEnd {
-  let count = 0
-  let recorded = 0
+/** Where the ledger in a file ends, in O(log n), checked against the root hash of its last event. */
+export function loadEnd({ events }: LedgerFile, path: string): StoredEnd {
   let size = 0
   try {
-    const head = heads.last()
-    count = head?.number ?? 0
-    recorded = head?.size ?? 0
     size = events.lastPosition()
-    if (size !== recorded)
-      throw tampered(
-        Math.min(size, recorded) + 1,
-        `the ledger ends at ${size}, but its last commit at ${recorded}`,
-      )
     const frontier = events.frontier(size)
-    if (head !== null && !(head.rootHash instanceof Uint8Array && rootOf(frontier).equals(head.rootHash)))
-      throw tampered(size, 'the root hash of the last commit is not that of the events up to it')
-    return { frontier, heads: count, refusal: null }
+    if (size > 0 && !rootOf(frontier).equals(events.rootHash(size)))
+      throw tampered(size, 'the root hash that was recorded with it is not that of the events up to it')
+    return { frontier, refusal: null }
   } catch (cause) {
     const refusal = sqliteError(path, cause)
     if (refusal.code !== 'ledger.tampered') throw refusal
-    const frontier = { size: Math.max(size, recorded), hashes: [] }
-    return { frontier, heads: count, refusal }
+    return { frontier: { size, hashes: [] }, refusal }
   }
 }

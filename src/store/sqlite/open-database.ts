@@ -58,8 +58,14 @@ function checkFormat(database: Database.Database, path: string): boolean {
   if (application !== applicationId) throw notALedger(path)
   if (version > schemaVersion)
     throw new BasaltError('store.newer-format', {
-      message: `${path} has format ${version}; this Basalt knows formats up to ${schemaVersion}`,
+      message: `${path} has format ${version}; this Basalt reads format ${schemaVersion} only`,
       remedy: 'Install the Basalt that wrote it, or a newer one.',
+      details: { path, format: version, known: schemaVersion },
+    })
+  if (version < schemaVersion)
+    throw new BasaltError('store.older-format', {
+      message: `${path} has format ${version}; this Basalt reads format ${schemaVersion} only`,
+      remedy: 'Use the Basalt that wrote it, move the file away, or set BASALT_HOME to another folder.',
       details: { path, format: version, known: schemaVersion },
     })
   return false

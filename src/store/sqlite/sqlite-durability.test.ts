@@ -176,7 +176,21 @@ describe('opening a file', () => {
       expect(() => open()).toThrow(
         expect.objectContaining({
           code: 'store.newer-format',
-          message: `${path} has format 9; this Basalt knows formats up to 1`,
+          message: `${path} has format 9; this Basalt reads format 2 only`,
+        }),
+      )
+  })
+
+  it('refuses the ledger of an older Basalt, and leaves it as it is', async () => {
+    await open().close()
+    const database = new Database(path)
+    database.pragma('user_version = 1')
+    database.close()
+    for (const _attempt of [1, 2])
+      expect(() => open()).toThrow(
+        expect.objectContaining({
+          code: 'store.older-format',
+          message: `${path} has format 1; this Basalt reads format 2 only`,
         }),
       )
   })

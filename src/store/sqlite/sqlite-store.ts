@@ -19,7 +19,6 @@ import type {
 import { throwIfAborted } from '../throw-if-aborted.ts'
 import { verifiedHead } from '../verified-head.ts'
 import { prepareEventTable } from './event-table.ts'
-import { prepareHeadTable } from './head-table.ts'
 import { loadEnd } from './load-end.ts'
 import { openDatabase } from './open-database.ts'
 import { sqliteError } from './sqlite-error.ts'
@@ -35,9 +34,9 @@ export interface SqliteStoreOptions {
 
 /**
  * Opens the ledger in a SQLite file, for this process alone. Throws `store.locked`, `store.newer-format`,
- * `store.unavailable`, `host.disk-full`.
+ * `store.older-format`, `store.unavailable`, `host.disk-full`.
  *
- * A ledger that does not fit its last recorded head opens all the same, so that it can be read and verified;
+ * A ledger that does not fit its last root hash opens all the same, so that it can be read and verified;
  * but it takes no appends.
  */
 export function openSqliteStore(options: SqliteStoreOptions): Store {
@@ -47,7 +46,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     database.pragma('wal_checkpoint(PASSIVE)')
     database.pragma(`journal_size_limit = ${walReserveBytes}`)
     reserveWal(`${path}-wal`)
-    const file = { database, events: prepareEventTable(database), heads: prepareHeadTable(database) }
+    const file = { database, events: prepareEventTable(database) }
     return new SqliteStore(options, file)
   } catch (error) {
     database.close()
@@ -65,7 +64,6 @@ class SqliteStore implements Store {
   readonly #commits: GroupCommit<AppendDraft, Appended>
   readonly #write: Database.Transaction<(decided: DecidedAppends) => void>
   #frontier: Frontier
-  #headCount: number
   #walBytes = 0
   /** Why no more appends are taken; null while they are. */
   #refusal: BasaltError | null
@@ -76,12 +74,10 @@ class SqliteStore implements Store {
     this.#file = file
     const end = loadEnd(file, path)
     this.#frontier = end.frontier
-    this.#headCount = end.heads
     this.#refusal = end.refusal
     this.#commits = createGroupCommit((drafts) => this.#commit(drafts))
-    this.#write = file.database.transaction(({ events, frontier }: DecidedAppends) => {
+    this.#write = file.database.transaction(({ events }: DecidedAppends) => {
       for (const event of events) file.events.insert(event)
-      file.heads.insert(this.#headCount + 1, frontier.size, rootOf(frontier))
     })
   }
 
@@ -117,8 +113,7 @@ class SqliteStore implements Store {
   }
 
   async verify(op: Op, from: TreeHead | null = null): Promise<VerifiedHead> {
-    const extent = { size: this.#frontier.size, heads: this.#headCount }
-    const head = await verifyFile(this.#file, extent, (work) => this.#use(work), op)
+    const head = await verifyFile(this.#file, this.#frontier.size, (work) => this.#use(work), op)
     return this.#use(() => verifiedHead(head, from, this.#file.events.readNode))
   }
 
@@ -149,7 +144,6 @@ class SqliteStore implements Store {
   #writeDurably(decided: DecidedAppends): void {
     this.#write.immediate(decided)
     this.#frontier = decided.frontier
-    this.#headCount += 1
     for (const [stream, version] of decided.versions) this.#versions.set(stream, version)
     this.#walBytes += walBytesOf(decided)
     // A quarter is left for what the estimate misses: beyond the reserve every commit makes the file grow.
@@ -197,9 +191,9 @@ class SqliteStore implements Store {
   }
 }
 
-/** About what a commit adds to the log: a page each of events, index and heads, and the events themselves. */
+/** About what a commit adds to the log: a page each of events and index, and the events themselves. */
 function walBytesOf({ events }: DecidedAppends): number {
-  let bytes = 3 * 4096
+  let bytes = 2 * 4096
   for (const { data } of events) bytes += 2 * (data.length + 256)
   return bytes
 }

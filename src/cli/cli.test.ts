@@ -49,6 +49,7 @@ describe('-o json', () => {
     ['releases', 'basalt.releases/v1'],
     ['release export shop@1 ARCHIVE', 'basalt.release-exported/v1'],
     ['release import ARCHIVE', 'basalt.release-imported/v1'],
+    ['image import ARCHIVE', 'basalt.image-imported/v1'],
     ['audit verify', 'basalt.ledger-head/v1'],
     [`audit verify --from 7:${'c'.repeat(64)}`, 'basalt.ledger-head/v1'],
     ['doctor', 'basalt.doctor/v1'],
@@ -440,6 +441,41 @@ describe('release import', () => {
     ])
     expect(stderr).toMatch(new RegExp(`error: ${name} cannot be read: E[A-Z]+`))
     expect(documented(stdout)).toMatchObject({ code: 'request.invalid' })
+    expect(exitCode).toBe(1)
+  })
+})
+
+describe('image import', () => {
+  it('prints the whole digest, and how basalt.yaml names it', async () => {
+    const layout = join(place.folder, 'layout')
+    mkdirSync(join(layout, 'blobs/sha256'), { recursive: true })
+    for (const name of ['oci-layout', 'index.json', 'blobs/sha256/x'])
+      writeFileSync(join(layout, name), 'text')
+    const { exitCode, stdout } = await basalt('image', 'import', layout)
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(`image: sha256:${'a'.repeat(64)}`)
+    expect(stdout).toContain('docker.io/library/nginx:1.27')
+  })
+
+  it.each([
+    ['nothing', 'there is no file'],
+    ['.', 'is not an OCI image layout'],
+  ])('says that %s cannot be read, before it needs a server', async (source, fact) => {
+    const own = new Place()
+    try {
+      const { exitCode, stderr } = await own.run(['image', 'import', source])
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain(fact)
+      expect(stderr).toContain('skopeo copy')
+      expect(existsSync(join(own.home, 'basalt.sock'))).toBe(false)
+    } finally {
+      own.remove()
+    }
+  })
+
+  it('ends when the archive is refused, although more of it could come', async () => {
+    const { exitCode, stderr } = await place.run(['image', 'import', '-'], { input: 'damaged' })
+    expect(stderr).toContain('error: the archive is damaged')
     expect(exitCode).toBe(1)
   })
 })

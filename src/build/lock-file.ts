@@ -57,17 +57,19 @@ export async function readPackageLock(
 }
 
 /**
- * Writes what the run used, if that is not what the file says already. Nothing is written for a run without packages.
+ * Writes what the run used, if that is not what the file says already: then it resolves with true. Nothing is written
+ * for a run without packages.
  * The file is the folder's owner's, as they have to edit, commit and delete it: the server that writes is root.
  */
-export async function writePackageLock(file: string, lock: PackageLock): Promise<void> {
+export async function writePackageLock(file: string, lock: PackageLock): Promise<boolean> {
   const sets = lock.pinned()
-  if (sets.length === 0) return
+  if (sets.length === 0) return false
   const text = header + stringify(documentOf(sets), { lineWidth: 0 })
   const before = await readFile(file, 'utf8').catch(() => null)
-  if (before === text) return
+  if (before === text) return false
   const owner = process.getuid?.() === 0 ? { owner: await stat(dirname(file)) } : {}
   await writeFileAtomic(file, text, owner)
+  return true
 }
 
 /** What the packages are, whenever they were looked up; null where no image has any. */

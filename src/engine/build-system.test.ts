@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -105,5 +106,73 @@ services:
       message: 'no network',
     })
     expect(aborted).toBe(true)
+  })
+})
+
+describe('basalt.lock', () => {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], {
+      cwd: folder,
+      encoding: 'utf8',
+    }).trim()
+  const commit = (): string => {
+    git('add', '--all')
+    git('commit', '--quiet', '--message', 'a state')
+    return git('rev-parse', 'HEAD')
+  }
+
+  beforeEach(() => {
+    write(
+      'basalt.yaml',
+      'system: tiny\nservices: { web: { build: { base: debian, packages: [dash], entrypoint: dash } } }\n',
+    )
+    git('init', '--quiet')
+  })
+
+  const resolved =
+    (version: string) =>
+    (lock: PackageLock): Build =>
+    async () => {
+      const request = { suite: 'bookworm', architecture: 'amd64', requested: ['dash'] }
+      const item = { name: 'dash', version, architecture: 'amd64', suite: 'bookworm', sizeBytes: 1 }
+      const packages = [{ ...item, path: `pool/main/d/dash_${version}.deb`, sha256: '0'.repeat(64) }]
+      lock.keep(lock.find(request) ?? { ...request, indexes: {}, packages })
+      return { image, cached: true, sizeBytes: 1 }
+    }
+  const written = () => events.filter(({ code }) => code === 'build.lock-written').length
+
+  it('makes nothing dirty by being new, and is told of once', async () => {
+    const first = commit()
+    const before = await run(resolved('1'))
+    expect(before.source).toEqual({ revision: first, dirty: false })
+    expect(written()).toBe(1)
+    expect(await run(resolved('1'))).toMatchObject({ source: before.source, lock: before.lock })
+    expect(written()).toBe(1)
+
+    git('add', 'basalt.lock')
+    expect((await run(resolved('1'))).source.dirty).toBe(false)
+    const second = commit()
+    const after = await run(resolved('1'))
+    expect([after.source, after.lock]).toEqual([{ revision: second, dirty: false }, before.lock])
+  })
+
+  it('makes dirty where it differs from the committed one', async () => {
+    commit()
+    await run(resolved('1'))
+    commit()
+    const updated = await run(resolved('2'), true)
+    expect([updated.source.dirty, written()]).toEqual([true, 2])
+    expect((await run(resolved('2'))).source.dirty).toBe(true)
+    commit()
+    expect((await run(resolved('2'))).source.dirty).toBe(false)
+  })
+
+  it('does not hide what else is not committed', async () => {
+    commit()
+    write(
+      'basalt.yaml',
+      'system: tiny\nservices: { web: { build: { base: debian, packages: [dash], entrypoint: sh } } }\n',
+    )
+    expect((await run(resolved('1'))).source.dirty).toBe(true)
   })
 })

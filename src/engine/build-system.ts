@@ -43,18 +43,28 @@ export function createSystemBuilder(ports: SystemBuilderPorts): SystemBuilder {
       change.catch(() => {})
       const results = await buildServices({ ports, builder, source, manifest }, services, op)
       const { revision, warnings } = await change
-      await writePackageLock(lockFile, lock)
+      if (await writePackageLock(lockFile, lock))
+        op.notify?.({ code: 'build.lock-written', message: `${lockName} was written: commit it` })
       for (const warning of warnings) op.notify?.({ code: 'build.warning', message: warning })
       const isNative = services.some(([, { source: own }]) => own.kind === 'native')
       return {
         images: Object.fromEntries(results.map(({ service, image }) => [service, image])),
         results,
-        source: { revision, dirty: await source.isDirty(inputs) },
+        source: { revision, dirty: await isDirty(source, inputs) },
         builders: isNative ? { [builder.name]: builder.version } : {},
         lock: packageLockDigest(lock),
       }
     },
   }
+}
+
+/**
+ * A lock that no commit has yet was made by a build of this very commit, and the release has its digest: it takes
+ * nothing away from what the revision says. One that differs from the committed one does.
+ */
+async function isDirty(source: Source, inputs: readonly string[]): Promise<boolean> {
+  const lockIsNew = await source.isNew(lockName)
+  return source.isDirty(lockIsNew ? inputs.filter((path) => path !== lockName) : inputs)
 }
 
 /** What the builds of one run share. */

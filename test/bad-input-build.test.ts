@@ -146,6 +146,44 @@ services:
       expect(refusal.message).toMatch(message)
     })
 
+    it('says of a copied link that it leads nowhere', async () => {
+      symlinkSync('gone', join(basalt.project, 'dangling'))
+      build({ ...scratch, copy: ['bin:/bin', 'dangling:/data'] })
+      const refusal = await basalt.fails(['build'])
+      expect(refusal.code).toBe('build.path-missing')
+      expect(refusal.message).toMatch(/: dangling is a link to gone, which does not exist$/)
+    })
+
+    it('names the mistakes of all services at once, each at its own place', async () => {
+      write(`system: tiny
+services:
+  web:
+    build:
+      base: scratch
+      copy:
+        - bin:/bin
+        - from: nowhere
+          to: /data
+      entrypoint: [/bin/busybox]
+  api:
+    build:
+      base: scratch
+      copy: [bin:/bin]
+      entrypoint: [/bin/bosybox]
+  old:
+    image: docker.io/library/nginx@sha256:${'0'.repeat(64)}
+`)
+      const refusal = await basalt.fails(['build'])
+      expect(refusal).toMatchObject({ code: 'build.failed', exitCode: 1 })
+      expect(refusal.message.split('\n').slice(1)).toEqual([
+        expect.stringContaining(`${at(8, 11)}: nowhere does not exist in `),
+        expect.stringContaining(`${at(15, 7)}: the entrypoint of api, /bin/bosybox, is not in the image`),
+        expect.stringMatching(
+          /:17:12: the image sha256:0+ is not in the content store\. .*basalt image import/,
+        ),
+      ])
+    })
+
     it('refuses an entrypoint that is not in the image', async () => {
       build({ ...scratch, entrypoint: ['/bin/bosybox'] })
       const refusal = await basalt.fails(['build'])
@@ -189,6 +227,44 @@ services:
       expect(refusal).toMatchObject({ code: 'build.package-unknown', exitCode: 1 })
       expect(refusal.message).toMatch(/basalt\.yaml:\d+:\d+: the package ngnix is not in bookworm/)
       expect(refusal.remedy).toContain('nginx')
+    })
+
+    it('names all packages that do not exist, of all services, each at its own place', async () => {
+      write(`system: tiny
+services:
+  web:
+    build:
+      base: debian:bookworm
+      packages: [nginx, nodejss, redis-servr]
+      entrypoint: [nginx]
+  api:
+    build:
+      base: debian:bookworm
+      packages:
+        - nginx
+        - pyton3
+      entrypoint: [nginx]
+`)
+      const refusal = await basalt.fails(['build'])
+      expect(refusal).toMatchObject({ code: 'build.package-unknown', exitCode: 1 })
+      expect(refusal.message.split('\n').slice(1)).toEqual([
+        expect.stringContaining(`${at(6, 25)}: the package nodejss is not in bookworm.`),
+        expect.stringContaining(`${at(6, 34)}: the package redis-servr is not in bookworm.`),
+        expect.stringContaining(`${at(13, 11)}: the package pyton3 is not in bookworm.`),
+      ])
+    })
+
+    it('names a suite that no mirror has, at its place', async () => {
+      write(`system: tiny
+services:
+  web:
+    build:
+      base: debian:wheezy
+      packages: [nginx]
+      entrypoint: [nginx]
+`)
+      const refusal = await basalt.fails(['build'])
+      expect(refusal.message).toBe(`${at(5, 13)}: no mirror has the Debian suite wheezy`)
     })
 
     it('names what a package needs in vain', async () => {

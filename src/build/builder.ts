@@ -1,7 +1,10 @@
 import type { ImageDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 
-/** Turns a recipe into an image in the content store. Same inputs, same digest, on any machine. */
+/**
+ * Turns a recipe into an image in the content store. Same inputs, same digest, on any machine. An error that is the
+ * recipe's has `details.problems`, a `RecipeProblem` for each mistake.
+ */
 export interface Builder<Recipe> {
   readonly name: string
   /** One of the inputs: raised whenever the bytes that it makes may change. */
@@ -20,6 +23,13 @@ export interface BuildContext {
   readonly revision: string | null
   /** What is copied differs from the revision, so that this says nothing of the bytes. */
   readonly dirty: boolean
+}
+
+export interface RecipeProblem {
+  readonly message: string
+  readonly remedy: string | null
+  /** Where in the recipe: `['packages', 'nodejs']`, `['copy', 0]`. */
+  readonly part: readonly (string | number)[]
 }
 
 export interface BuiltImage {

@@ -85,6 +85,36 @@ describe('basalt.lock', () => {
     expect((await readPackageLock(file, { update: true })).find(set)).toBeNull()
   })
 
+  it.each([
+    [
+      'a value that Basalt never writes',
+      /sha256: a+/,
+      'sha256: none',
+      '16:13',
+      '`packages.busybox_1:1.35.0-4_amd64.sha256` is not as Basalt writes it',
+    ],
+    ['marks of a merge', /^version: 1\n/m, '<<<<<<< HEAD\nversion: 1\n=======\n', '2:1', expect.any(String)],
+    [
+      'a package that it says nothing of',
+      /- busybox_1:1.35.0-4_amd64/,
+      '- dash_1_amd64',
+      '11:9',
+      'dash_1_amd64 is not described',
+    ],
+    ['another text', /[^]*/, 'nothing', '1:1', 'it is not a lock'],
+  ])('is refused with %s, once, at its place', async (_, from, to, place, fact) => {
+    const file = await write()
+    writeFileSync(file, readFileSync(file, 'utf8').replace(from, to))
+    const error = await readPackageLock(file, { update: false }).catch((cause: unknown) => cause)
+    expect(error).toMatchObject({
+      code: 'build.lock-stale',
+      remedy: expect.stringContaining('git checkout basalt.lock'),
+    })
+    const [first, ...more] = (error as Error).message.split('\n')
+    expect(more).toEqual([])
+    expect(first?.split(': the lock cannot be used: ')).toEqual([`${file}:${place}`, fact])
+  })
+
   it('has nothing beside it of a run that was killed, which a copy of the folder would take', async () => {
     const left = join(folder, `.basalt.lock.${process.pid}-${'0'.repeat(16)}-1.tmp`)
     writeFileSync(left, 'half')

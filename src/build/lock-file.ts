@@ -1,43 +1,14 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { parse, stringify } from 'yaml'
-import { z } from 'zod'
+import { stringify } from 'yaml'
 import { digestOf } from '../core/digest.ts'
 import type { Digest } from '../core/ids.ts'
-import { BasaltError } from '../errors.ts'
 import { writeFileAtomic } from '../util/atomic-write.ts'
 import { removeLeftovers } from '../util/remove-leftovers.ts'
 import type { LockedPackage, LockedSet, PackageLock, PackageRequest } from './package-lock.ts'
+import { type LockDocument, lockUnreadable, parseLock } from './parse-lock.ts'
 
 const header = '# Made by `basalt build`: every Debian package by version and SHA-256. Commit it.\n'
-
-/** Names become those of files, and the file comes with a repository that anybody may have written (deb-control(5)). */
-const suite = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/)
-const architecture = z.string().regex(/^[a-z0-9][a-z0-9-]*$/)
-const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/)
-const packageId = z.string().regex(/^[a-z0-9][a-z0-9+.-]+_[0-9A-Za-z][0-9A-Za-z.+:~-]*_[a-z0-9][a-z0-9-]*$/)
-
-const lockSchema = z.strictObject({
-  version: z.literal(1),
-  sets: z.array(
-    z.strictObject({
-      suite,
-      architecture,
-      requested: z.array(packageName),
-      indexes: z.record(suite, z.string()),
-      packages: z.array(packageId),
-    }),
-  ),
-  packages: z.record(
-    packageId,
-    z.strictObject({
-      suite,
-      path: z.string().regex(/^pool\/(?!.*(?:^|\/)\.\.(?:\/|$))[\x21-\x7e]+$/),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      size: z.number().int().nonnegative(),
-    }),
-  ),
-})
 
 /**
  * Reads basalt.lock; a missing one is an empty one. Rejects a damaged one with `build.lock-stale`, unless all of it is to
@@ -51,23 +22,25 @@ export async function readPackageLock(
   await removeLeftovers(dirname(file), `.${basename(file)}.`)
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw unreadable(file, cause)
+    throw lockUnreadable(file, (cause as Error).message, cause)
   })
   return createPackageLock(text === null ? [] : setsOf(file, text, options), options)
 }
 
 /**
- * Writes what the run used, if that is not what the file says already. Nothing is written for a run without packages.
+ * Writes what the run used, if that is not what the file says already: then it resolves with true. Nothing is written
+ * for a run without packages.
  * The file is the folder's owner's, as they have to edit, commit and delete it: the server that writes is root.
  */
-export async function writePackageLock(file: string, lock: PackageLock): Promise<void> {
+export async function writePackageLock(file: string, lock: PackageLock): Promise<boolean> {
   const sets = lock.pinned()
-  if (sets.length === 0) return
+  if (sets.length === 0) return false
   const text = header + stringify(documentOf(sets), { lineWidth: 0 })
   const before = await readFile(file, 'utf8').catch(() => null)
-  if (before === text) return
+  if (before === text) return false
   const owner = process.getuid?.() === 0 ? { owner: await stat(dirname(file)) } : {}
   await writeFileAtomic(file, text, owner)
+  return true
 }
 
 /** What the packages are, whenever they were looked up; null where no image has any. */
@@ -111,7 +84,7 @@ const keyOf = ({ suite, architecture, requested }: PackageRequest): string =>
   [suite, architecture, ...requested].join(' ')
 
 /** A package is described once, however many sets it is in, so that a change of it is one change of the file. */
-function documentOf(sets: readonly LockedSet[]): z.infer<typeof lockSchema> {
+function documentOf(sets: readonly LockedSet[]): LockDocument {
   const packages = new Map(sets.flatMap((set) => set.packages.map((item) => [idOf(item), item])))
   return {
     version: 1,
@@ -138,42 +111,9 @@ const sorted = <Value>(entries: readonly (readonly [string, Value])[]): Record<s
 
 function setsOf(file: string, text: string, { update }: { readonly update: boolean }): readonly LockedSet[] {
   try {
-    return parseSets(file, text)
+    return parseLock(file, text)
   } catch (cause) {
     if (update) return []
     throw cause
   }
-}
-
-function parseSets(file: string, text: string): readonly LockedSet[] {
-  try {
-    const { sets, packages } = lockSchema.parse(parse(text, { maxAliasCount: 0, prettyErrors: false }))
-    return sets.map((set) => ({
-      ...set,
-      packages: set.packages.map((id) => {
-        const found = packages[id]
-        const [name, version, architecture] = id.split('_')
-        if (!found || !name || !version || !architecture) throw new RangeError(`${id} is not described`)
-        const { size: sizeBytes, ...rest } = found
-        return { name, version, architecture, ...rest, sizeBytes }
-      }),
-    }))
-  } catch (cause) {
-    throw unreadable(file, cause)
-  }
-}
-
-function unreadable(file: string, cause: unknown): BasaltError {
-  const reason =
-    cause instanceof z.ZodError
-      ? z.prettifyError(cause)
-      : cause instanceof Error
-        ? cause.message
-        : String(cause)
-  return new BasaltError('build.lock-stale', {
-    message: `${file} cannot be used: ${reason}`,
-    remedy: 'Restore it from version control, or resolve anew: basalt build --update',
-    details: { file },
-    cause,
-  })
 }

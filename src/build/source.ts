@@ -29,6 +29,8 @@ export interface Source {
   lastChange(paths: readonly string[]): Promise<LastChange>
   /** The paths differ from HEAD, untracked files included, ignored ones not. */
   isDirty(paths: readonly string[]): Promise<boolean>
+  /** No commit has the path yet, and git does not ignore it. */
+  isNew(path: string): Promise<boolean>
 }
 
 /**
@@ -38,7 +40,8 @@ export interface Source {
 export async function openSource(folder: string, ports: SourcePorts, op: Op): Promise<Source> {
   const withoutHistory = { time: epochOf(ports.environment), revision: null, warnings: [] }
   const checkout = checkoutOf(folder)
-  if (checkout === null) return { lastChange: async () => withoutHistory, isDirty: async () => false }
+  if (checkout === null)
+    return { lastChange: async () => withoutHistory, isDirty: async () => false, isNew: async () => false }
   const run = (...args: readonly string[]): Promise<ExecResult> => runGit(checkout, args, ports, op)
   const git = async (...args: readonly string[]): Promise<string> => {
     const result = await run(...args)
@@ -63,6 +66,8 @@ export async function openSource(folder: string, ports: SourcePorts, op: Op): Pr
     },
     isDirty: async (paths) =>
       paths.length > 0 && (isEmpty || (await git('status', '--porcelain', '--', ...paths)) !== ''),
+    // Untracked, or added and not committed.
+    isNew: async (path) => /^(?:\?\?|A)/.test(await git('status', '--porcelain', '--', path)),
   }
 }
 

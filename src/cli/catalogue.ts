@@ -10,6 +10,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { downCommand } from './commands/down.ts'
 import { followCommand } from './commands/follow.ts'
 import { historyCommand } from './commands/history.ts'
+import { imageImportCommand } from './commands/image-import.ts'
 import { initCommand } from './commands/init.ts'
 import { logsCommand } from './commands/logs.ts'
 import { planCommand } from './commands/plan.ts'
@@ -44,6 +45,7 @@ const commands: readonly Command[] = [
   releasesCommand,
   releaseExportCommand,
   releaseImportCommand,
+  imageImportCommand,
   auditVerifyCommand,
   doctorCommand,
   serverStartCommand,
@@ -59,6 +61,7 @@ const commands: readonly Command[] = [
 /** Words that group commands: `basalt release export`. */
 export const groups: Readonly<Record<string, string>> = {
   release: 'move releases between machines',
+  image: 'bring in images that other tools made',
   audit: 'check the ledger',
   server: 'control the server',
 }

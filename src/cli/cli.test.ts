@@ -484,6 +484,41 @@ describe('release import', () => {
   })
 })
 
+describe('image import', () => {
+  it('prints the whole digest, and how basalt.yaml names it', async () => {
+    const layout = join(place.folder, 'layout')
+    mkdirSync(join(layout, 'blobs/sha256'), { recursive: true })
+    for (const name of ['oci-layout', 'index.json', 'blobs/sha256/x'])
+      writeFileSync(join(layout, name), 'text')
+    const { exitCode, stdout } = await basalt('image', 'import', layout)
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(`image: sha256:${'a'.repeat(64)}`)
+    expect(stdout).toContain('docker.io/library/nginx:1.27')
+  })
+
+  it.each([
+    ['nothing', 'there is no file'],
+    ['.', 'is not an OCI image layout'],
+  ])('says that %s cannot be read, before it needs a server', async (source, fact) => {
+    const own = new Place()
+    try {
+      const { exitCode, stderr } = await own.run(['image', 'import', source])
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain(fact)
+      expect(stderr).toContain('skopeo copy')
+      expect(existsSync(join(own.home, 'basalt.sock'))).toBe(false)
+    } finally {
+      own.remove()
+    }
+  })
+
+  it('ends when the archive is refused, although more of it could come', async () => {
+    const { exitCode, stderr } = await place.run(['image', 'import', '-'], { input: 'damaged' })
+    expect(stderr).toContain('error: the archive is damaged')
+    expect(exitCode).toBe(1)
+  })
+})
+
 describe('what cannot be read', () => {
   it('is told as such of basalt.yaml', async () => {
     const own = new Place()

@@ -83,7 +83,8 @@ const rules = `## Rules
 - **Durations** carry their unit: \`500ms\`, \`2s\`, \`1m30s\`, \`1h\`; at most \`24d\`. **Sizes** count in 1024s: \`64M\`
   is 67,108,864 bytes.
 - **Names** of systems, services, environments and volumes are lower-case letters, digits and \`-\`.
-- **Images** are named by digest. A tag can be moved to another image, so it is refused.
+- **Images** are named by digest. A tag can be moved to another image, so it is refused. One that Basalt did not
+  build is brought in with \`basalt image import\`, which prints its digest.
 - **Services that need each other** in a circle are allowed: they share one identity and are replaced together.
 - **Stateful services** hold durable data. They have one instance, which is stopped before its successor starts;
   their volumes are neither replaced nor rolled back. \`volumes\` need \`stateful: true\`, and no two services

@@ -7,7 +7,7 @@ import type { LoadedManifest } from '../config/load-manifest.ts'
 import type { ImageDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import type { NativeRecipe, ServiceSpec } from '../core/system.ts'
-import { BasaltError } from '../errors.ts'
+import { buildError, type FailedBuild, isMistake } from './build-mistakes.ts'
 import type { ServiceBuild, SystemBuilder } from './system-builder.ts'
 
 export interface SystemBuilderPorts {
@@ -38,26 +38,33 @@ export function createSystemBuilder(ports: SystemBuilderPorts): SystemBuilder {
         lockName,
         ...services.flatMap(([, { source: own }]) => pathsOf(own)),
       ]
-      const [change, results] = await Promise.all([
-        source.lastChange(inputs),
-        Promise.all(
-          services.map(([name, service]) =>
-            buildService({ ports, builder, source, manifest }, name, service, op),
-          ),
-        ),
-      ])
-      await writePackageLock(lockFile, lock)
-      for (const warning of change.warnings) op.notify?.({ code: 'build.warning', message: warning })
+      const change = source.lastChange(inputs)
+      // Awaited below; until then it must not count as unhandled.
+      change.catch(() => {})
+      const results = await buildServices({ ports, builder, source, manifest }, services, op)
+      const { revision, warnings } = await change
+      if (await writePackageLock(lockFile, lock))
+        op.notify?.({ code: 'build.lock-written', message: `${lockName} was written: commit it` })
+      for (const warning of warnings) op.notify?.({ code: 'build.warning', message: warning })
       const isNative = services.some(([, { source: own }]) => own.kind === 'native')
       return {
         images: Object.fromEntries(results.map(({ service, image }) => [service, image])),
         results,
-        source: { revision: change.revision, dirty: await source.isDirty(inputs) },
+        source: { revision, dirty: await isDirty(source, inputs) },
         builders: isNative ? { [builder.name]: builder.version } : {},
         lock: packageLockDigest(lock),
       }
     },
   }
+}
+
+/**
+ * A lock that no commit has yet was made by a build of this very commit, and the release has its digest: it takes
+ * nothing away from what the revision says. One that differs from the committed one does.
+ */
+async function isDirty(source: Source, inputs: readonly string[]): Promise<boolean> {
+  const lockIsNew = await source.isNew(lockName)
+  return source.isDirty(lockIsNew ? inputs.filter((path) => path !== lockName) : inputs)
 }
 
 /** What the builds of one run share. */
@@ -66,6 +73,38 @@ interface BuildRun {
   readonly builder: Builder<NativeRecipe>
   readonly source: Source
   readonly manifest: LoadedManifest
+}
+
+/**
+ * All at the same time. A mistake in one recipe does not stop the others, so that all mistakes are told at once; where
+ * the machine is in the way, nothing works on.
+ */
+async function buildServices(
+  run: BuildRun,
+  services: readonly (readonly [string, ServiceSpec])[],
+  op: Op,
+): Promise<readonly ServiceBuild[]> {
+  const failed: FailedBuild[] = []
+  const stop = new AbortController()
+  const shared = { ...op, signal: AbortSignal.any([op.signal, stop.signal]) }
+  let unfinished = services.length
+  const built = await Promise.all(
+    services.map(async ([service, spec]) => {
+      try {
+        return [await buildService(run, service, spec, shared)]
+      } catch (error) {
+        failed.push({ service, source: spec.source, error })
+        if (!isMistake(error)) stop.abort(error)
+        else if (unfinished > 1)
+          op.notify?.({ code: 'build.failed', message: `${service}: cannot be built`, data: { service } })
+        return []
+      } finally {
+        unfinished--
+      }
+    }),
+  )
+  if (failed.length > 0) throw buildError(run.manifest, failed)
+  return built.flat()
 }
 
 async function buildService(
@@ -84,32 +123,9 @@ async function buildService(
   const inputs = pathsOf(spec.source)
   const [{ time, revision }, dirty] = await Promise.all([source.lastChange(inputs), source.isDirty(inputs)])
   const context = { service, folder: dirname(manifest.file), sourceTime: time, revision, dirty }
-  const built = await builder.build(spec.source.recipe, context, op).catch((error: unknown) => {
-    throw placed(error, manifest, service)
-  })
+  const built = await builder.build(spec.source.recipe, context, op)
   return { service, ...built, durationMs: elapsedMs() }
 }
 
 const pathsOf = (source: ServiceSpec['source']): readonly string[] =>
   source.kind === 'native' ? source.recipe.copy.map(({ from }) => from) : []
-
-/** Names the place in the manifest that a failing build comes from. */
-function placed(error: unknown, manifest: LoadedManifest, service: string): unknown {
-  if (!(error instanceof BasaltError) || !error.code.startsWith('build.')) return error
-  const { details, message, remedy, code, cause } = error
-  const place =
-    manifest.locate(['services', service, 'build', ...partOf(code)]) ?? manifest.locate(['services', service])
-  if (place === null) return error
-  return new BasaltError(code, {
-    message: `${manifest.file}:${place.line}:${place.column}: ${message}`,
-    ...(remedy === undefined ? {} : { remedy }),
-    details: { ...details, file: manifest.file, line: place.line, column: place.column },
-    cause,
-  })
-}
-
-function partOf(code: BasaltError['code']): readonly string[] {
-  if (code === 'build.package-unknown' || code === 'build.package-unresolvable') return ['packages']
-  if (code === 'build.path-escapes' || code === 'build.path-missing') return ['copy']
-  return code === 'build.entrypoint-missing' ? ['entrypoint'] : []
-}

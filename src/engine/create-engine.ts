@@ -87,6 +87,8 @@ export function createEngine(ports: EnginePorts): RunningEngine {
       return (await recordRelease(ports, release, { actor: actor.name, origin: 'imported' })).name
     },
 
+    importImages: (archive, op) => ports.importImages(archive, op),
+
     async close() {
       // Both are told before either is waited for: each may be in the middle of what the other waits for.
       await Promise.all([reconciler.close(), stage.close()])

@@ -33,6 +33,11 @@ export interface Engine {
   /** A tar (OCI layout) of the release and everything reachable from it. */
   exportRelease(release: ReleaseRequest, op: Op): AsyncIterable<Uint8Array>
   importRelease(archive: AsyncIterable<Uint8Array>, actor: Actor, op: Op): Promise<ReleaseName>
+  /**
+   * Takes in images that other tools made: the tar of an OCI image layout, or of `docker save`, gzip or not. Rejects
+   * with `image.invalid`, also where none is for this machine.
+   */
+  importImages(archive: AsyncIterable<Uint8Array>, op: Op): Promise<readonly ImportedImage[]>
   /** Rejects with `ledger.tampered`. */
   verifyLedger(request: VerifyRequest, op: Op): Promise<VerifiedHead>
 }
@@ -252,6 +257,17 @@ export interface ReleaseList {
 export interface ReleaseRequest {
   readonly system: string | null
   readonly release: string
+}
+
+export interface ImportedImage {
+  /** What basalt.yaml names it by. */
+  readonly image: ImageDigest
+  /** What the archive calls it; null: nothing. */
+  readonly name: string | null
+  /** `linux/amd64` */
+  readonly platform: string
+  /** Of its layers, as they are stored. */
+  readonly sizeBytes: number
 }
 
 export interface DiffRequest {

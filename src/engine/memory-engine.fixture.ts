@@ -53,6 +53,7 @@ export async function startMemoryEngine(
     journal,
     targets: new Map([['memory', { ...memory, observe }]]),
     releases: shelf,
+    importImages: async () => [],
     now: Date.now,
     newDeploymentId: () => `d-${String(++deployments).padStart(4, '0')}` as DeploymentId,
     log,

@@ -4,6 +4,7 @@ import type { Op } from '../core/op.ts'
 import type { Release } from '../core/release.ts'
 import type { TreeHead, VerifiedHead } from '../store/store.ts'
 import type { Target } from '../targets/target.ts'
+import type { ImportedImage } from './engine.ts'
 import type { Journal } from './journal.ts'
 import type { SystemBuilder } from './system-builder.ts'
 
@@ -14,6 +15,7 @@ export interface EnginePorts {
   readonly loadManifest: (file: string) => Promise<LoadedManifest>
   readonly builder: SystemBuilder
   readonly releases: ReleaseShelf
+  readonly importImages: (bytes: AsyncIterable<Uint8Array>, op: Op) => Promise<readonly ImportedImage[]>
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly newDeploymentId: () => DeploymentId

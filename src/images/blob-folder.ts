@@ -152,7 +152,8 @@ function assertExpected(blob: StoredBlob, expected: Digest | undefined): void {
 const unknownBlob = (digest: Digest, cause: unknown): BasaltError =>
   new BasaltError('image.unknown', {
     message: `${digest} is not in the content store`,
-    remedy: 'Build the release again, or import it: `basalt release import`.',
+    remedy:
+      'Build or import again what needs it: `basalt build`, `basalt image import` or `basalt release import`.',
     details: { digest },
     cause,
   })

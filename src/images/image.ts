@@ -58,6 +58,9 @@ const architectures: Readonly<Record<string, string>> = {
 
 export const machinePlatform: Platform = { os: 'linux', architecture: architectures[arch] ?? arch }
 
+export const isForMachine = ({ os, architecture }: Platform): boolean =>
+  os === machinePlatform.os && architecture === machinePlatform.architecture
+
 /** Registries need not take larger manifests (distribution-spec, "Pushing Manifests"); configs are of that order. */
 const maxDocumentBytes = 4 * 2 ** 20
 const maxLayers = 512
@@ -190,7 +193,7 @@ function choosePlatform(index: z.infer<typeof indexSchema>, digest: Digest, want
   )
 }
 
-const platformName = ({ os, architecture, variant }: Platform): string =>
+export const platformName = ({ os, architecture, variant }: Platform): string =>
   [os, architecture, ...(variant === undefined ? [] : [variant])].join('/')
 
 function compressionOf({ mediaType }: Descriptor, digest: Digest): ImageLayer['compression'] {

@@ -1,14 +1,14 @@
 import { Readable } from 'node:stream'
-import { extract, type Header } from 'tar-stream'
+import type { Header } from 'tar-stream'
 import { type Digest, isDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import { BasaltError } from '../errors.ts'
 import type { ContentStore, Descriptor } from './content-store.ts'
 import { parseLayoutIndex } from './layout-index.ts'
+import { tarMembers } from './tar-members.ts'
 
 const maxDocumentBytes = 4 * 2 ** 20
 const maxBlobBytes = 64 * 2 ** 30
-const maxMembers = 200_000
 
 export interface ReadArchive {
   /** Of index.json. */
@@ -25,34 +25,23 @@ export async function readArchive(
   bytes: AsyncIterable<Uint8Array>,
   op: Pick<Op, 'signal'>,
 ): Promise<ReadArchive> {
-  const archive = extract()
-  const source = Readable.from(bytes, { signal: op.signal, objectMode: false })
-  source.on('error', (cause) => archive.destroy(cause))
-  source.pipe(archive)
-
   const documents = new Map<string, string>()
   const blobs = new Set<Digest>()
-  let members = 0
   try {
-    for await (const member of archive) {
-      const { header } = member
-      if (++members > maxMembers) throw archiveInvalid(`it has more than ${maxMembers} members`)
+    for await (const { header, content } of tarMembers(bytes, op)) {
       const place = placeOf(header)
-      if (place === 'folder') member.resume()
-      else if (place === 'document') {
+      if (place === 'folder') continue
+      if (place === 'document') {
         if (documents.has(header.name)) throw archiveInvalid(`it has ${header.name} twice`)
-        documents.set(header.name, await textOf(member as unknown as AsyncIterable<Buffer>))
+        documents.set(header.name, await textOf(content))
       } else {
         if (blobs.has(place)) throw archiveInvalid(`it has ${header.name} twice`)
-        await store.put(Readable.from(member, { objectMode: false }), place)
+        await store.put(Readable.from(content, { objectMode: false }), place)
         blobs.add(place)
       }
     }
   } catch (cause) {
     throw translate(cause, op)
-  } finally {
-    source.destroy()
-    archive.destroy()
   }
   return { descriptors: descriptorsOf(documents), blobs }
 }

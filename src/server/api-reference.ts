@@ -56,6 +56,7 @@ const fixedCalls = [
   '| `POST /v1/server/stop` | Ends the server; instances go on. | `basalt.health/v1` |',
   '| `POST /v1/server/remove` | Takes every environment down, then ends the server. | `basalt.health/v1` |',
   `| \`POST /v1/releases/import\` | Takes a release archive (body: \`${tarType}\`). | \`basalt.release-imported/v1\` |`,
+  `| \`POST /v1/images/import\` | Takes an archive of images (body: \`${tarType}\`, also compressed with gzip). | \`basalt.image-imported/v1\` |`,
 ]
 
 function answerOf(route: Route): string {

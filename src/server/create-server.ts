@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, 
 import type { Actor, Engine } from '../engine/engine.ts'
 import { BasaltError } from '../errors.ts'
 import { checkClientVersion } from './handshake.ts'
-import { addImportRoute } from './import-route.ts'
+import { addImportRoutes } from './import-routes.ts'
 import {
   apiHeader,
   apiVersion,
@@ -66,7 +66,7 @@ export function createServer(engine: Engine, options: ServerOptions): FastifyIns
     async (versioned) => {
       versioned.addHook('onRequest', async (request) => checkClientVersion(request, options.version))
       for (const route of routes) addRoute(versioned, route, callOf)
-      addImportRoute(versioned, callOf)
+      addImportRoutes(versioned, callOf)
     },
     { prefix: '/v1' },
   )

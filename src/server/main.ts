@@ -15,6 +15,7 @@ import { BasaltError } from '../errors.ts'
 import type { ContentStore } from '../images/content-store.ts'
 import { loadImage } from '../images/image.ts'
 import { createImageRoots, type ImageRoots } from '../images/image-roots.ts'
+import { importImages } from '../images/import-images.ts'
 import { openContentStore } from '../images/oci-layout-store.ts'
 import { createReleaseShelf } from '../images/release-shelf.ts'
 import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
@@ -53,6 +54,7 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
     targets: new Map([['local', local]]),
     loadManifest,
     releases: createReleaseShelf(content),
+    importImages: (bytes, op) => importImages(content, bytes, op),
     now: Date.now,
     newDeploymentId,
     log,

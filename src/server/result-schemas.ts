@@ -8,6 +8,7 @@ import type {
   DeploymentStarted,
   DiffResult,
   HistoryResult,
+  ImportedImage,
   PlanResult,
   ReleaseList,
   ServiceLogLine,
@@ -185,6 +186,13 @@ const releases: z.ZodType<ReleaseList> = z.object({
   ),
 })
 
+const imagesImported: z.ZodType<{ readonly images: readonly ImportedImage[] }> = z.object({
+  schema: z.literal('basalt.image-imported/v1'),
+  images: z.array(
+    z.object({ image: digest, name: z.string().nullable(), platform: z.string(), sizeBytes: count }),
+  ),
+})
+
 /** A release document, `basalt.release/v1`. */
 const document = details as unknown as z.ZodType<Release>
 const diff: z.ZodType<DiffResult> = z.object({
@@ -246,6 +254,7 @@ export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
     schema: z.literal('basalt.release-imported/v1'),
     release: releaseName,
   }),
+  'basalt.image-imported/v1': imagesImported,
   'basalt.diff/v1': diff,
   'basalt.log-line/v1': logLine,
   'basalt.ledger-head/v1': ledgerHead,

@@ -15,7 +15,7 @@ import {
 } from './requests.ts'
 import { defineRoute, type Route } from './route.ts'
 
-/** One call for each verb of the engine. `POST /v1/releases/import` takes a stream and stands in import-route.ts. */
+/** One call for each verb of the engine. Those that take a stream stand in import-routes.ts. */
 export const routes: readonly Route[] = [
   defineRoute({
     method: 'POST',

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { exitCodes } from '../errors.ts'
 import { resolveHome } from './home.ts'
 import { answers, removeStaleSocket, socketGroupId } from './socket.ts'
 
@@ -72,6 +73,19 @@ describe('a server process', () => {
     child.kill('SIGKILL')
     await ended
     expect(existsSync(socketPath())).toBe(true)
+    start()
+    await listening()
+  })
+
+  it.each(['exception', 'rejection'])('tells its log of an uncaught %s, and ends', async (way) => {
+    const { exitCode, stderr } = await start({ FAKE_UNCAUGHT: way }).ended
+    expect(exitCode).toBe(exitCodes.bug)
+    expect(failure(stderr)).toMatchObject({
+      schema: 'basalt.error/v1',
+      code: 'internal.bug',
+      message: expect.stringContaining('the parser was paused'),
+      stack: expect.stringContaining('fake-server.ts'),
+    })
     start()
     await listening()
   })

@@ -36,6 +36,7 @@ const stopPatienceMs = 5_000
 export async function runServer(parts: ServerParts): Promise<void> {
   const home = resolveHome(parts.environment)
   const groupId = socketGroupId(parts.environment['BASALT_GROUP'])
+  process.once('uncaughtException', endUncaught)
   ensureHomeFolder(home)
   const lock = await takeServerLock(home)
   try {
@@ -87,8 +88,28 @@ async function serve(opened: OpenedEngine, home: Home, groupId: number | null): 
  * started it reads back, and that a person can read in server.log. Returns the exit code.
  */
 export function reportStartFailure(error: unknown): number {
-  const wire = toWireError(error)
-  process.stderr.write(`${JSON.stringify({ level: 60, schema: 'basalt.error/v1', ...wire })}\n`)
-  if (!(error instanceof BasaltError) && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  writeFatal(error, error instanceof BasaltError ? null : stackOf(error))
   return error instanceof BasaltError ? exitCodes[error.kind] : exitCodes.bug
 }
+
+/**
+ * After an error that nobody caught, or a rejection that nobody handled, nothing in this process can be relied on.
+ * Instances and the router go on, and the next server adopts them.
+ */
+function endUncaught(error: unknown): never {
+  writeFatal(error, stackOf(error))
+  process.exit(exitCodes.bug)
+}
+
+function writeFatal(error: unknown, stack: string | null): void {
+  const line = {
+    level: 60,
+    time: new Date().toISOString(),
+    schema: 'basalt.error/v1',
+    ...toWireError(error),
+    ...(stack === null ? {} : { stack }),
+  }
+  process.stderr.write(`${JSON.stringify(line)}\n`)
+}
+
+const stackOf = (error: unknown): string | null => (error instanceof Error ? (error.stack ?? null) : null)

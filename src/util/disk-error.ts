@@ -4,14 +4,7 @@ import { BasaltError } from '../errors.ts'
 export function diskError(path: string, cause: unknown): BasaltError {
   if (cause instanceof BasaltError) return cause
   const { code, message } = cause as NodeJS.ErrnoException
-  if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new BasaltError('host.disk-full', {
-      message: `no space is left to write ${path}`,
-      remedy:
-        'Free space on that disk, or move the state folder with BASALT_HOME; then run the command again.',
-      details: { path },
-      cause,
-    })
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(path, cause)
   return new BasaltError('store.unavailable', {
     message: `${path} could not be written: ${message}`,
     remedy: 'Check the disk and the rights of the state folder: `basalt doctor`.',
@@ -19,6 +12,15 @@ export function diskError(path: string, cause: unknown): BasaltError {
     cause,
   })
 }
+
+/** For what is told in words only, as by a program. */
+export const diskFull = (path: string, cause?: unknown): BasaltError =>
+  new BasaltError('host.disk-full', {
+    message: `no space is left to write ${path}`,
+    remedy: 'Free space on that disk, or move the state folder with BASALT_HOME; then run the command again.',
+    details: { path },
+    cause,
+  })
 
 /**
  * After a failed fsync the kernel may have dropped the bytes and says so only once. It is never retried:

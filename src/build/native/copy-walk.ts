@@ -84,7 +84,9 @@ function copyRoot(folder: string, from: string): string {
     real = realpathSync.native(wanted)
   } catch (cause) {
     throw new BasaltError('build.path-missing', {
-      message: `${from} does not exist in ${folder}`,
+      message: lstatSync(wanted, { throwIfNoEntry: false })?.isSymbolicLink()
+        ? `${from} is a link to ${readlinkSync(wanted)}, which does not exist`
+        : `${from} does not exist in ${folder}`,
       remedy: 'Correct `copy.from` in basalt.yaml, or create the path.',
       details: { path: from },
       cause,

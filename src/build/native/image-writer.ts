@@ -9,6 +9,7 @@ import type { ImageParts } from './image-parts.ts'
 import { stackLayers } from './image-paths.ts'
 import type { Layer } from './layer-cache.ts'
 import { provenance } from './provenance.ts'
+import { inPart } from './recipe-part.ts'
 import { attach, describe } from './referrer.ts'
 import { softwareBill } from './software-bill.ts'
 
@@ -49,8 +50,8 @@ export async function writeImage(parts: ImageParts, store: ContentStore): Promis
   }
   if (!(await isListed(subject.digest, store))) {
     const paths = stackLayers(layers.map((layer) => layer.paths))
-    assertEntrypoint(parts.context.service, settings, paths)
-    assertUser(parts.context.service, settings.user, paths)
+    await inPart(['entrypoint'], () => assertEntrypoint(parts.context.service, settings, paths))
+    await inPart(['user'], () => assertUser(parts.context.service, settings.user, paths))
   }
   await Promise.all([
     store.put(config),

@@ -14,6 +14,7 @@ import { writeImage } from './image-writer.ts'
 import { type Layer, type LayerCache, openLayerCache } from './layer-cache.ts'
 import { notifyLayer } from './layer-progress.ts'
 import type { PackageSource } from './package-source.ts'
+import { inPart } from './recipe-part.ts'
 
 export interface NativeBuilderPorts {
   readonly store: ContentStore
@@ -55,31 +56,36 @@ async function buildImage(
 ): Promise<BuiltImage> {
   const { base: from } = recipe
   const { architecture } = ports
-  const base = from.kind === 'image' ? await readBaseImage(from.digest, architecture, ports, op) : null
+  const base =
+    from.kind === 'image'
+      ? await inPart(['base'], () => readBaseImage(from.digest, architecture, ports, op))
+      : null
   const debian =
     from.kind === 'debian'
-      ? await ports.debian.layers(
-          { suite: from.suite, packages: recipe.packages, service: context.service },
-          ports.cache,
-          op,
+      ? await inPart(
+          ({ details }) => debianPart(details),
+          () =>
+            ports.debian.layers(
+              { suite: from.suite, packages: recipe.packages, service: context.service },
+              ports.cache,
+              op,
+            ),
         )
       : { layers: [], packages: [] }
 
   const layers: Layer[] = [...debian.layers]
-  for (const spec of recipe.copy) {
+  for (const [index, spec] of recipe.copy.entries()) {
     op.signal.throwIfAborted()
     const below = [...(base?.layers ?? []), ...layers].map((layer) => layer.paths)
-    const layer = await copyLayer(
-      {
-        folder: context.folder,
-        spec,
-        lower: stackLayers(below),
-        mtime: context.sourceTime,
-        builderVersion: nativeBuilderVersion,
-        signal: op.signal,
-      },
-      ports,
-    )
+    const inputs = {
+      folder: context.folder,
+      spec,
+      lower: stackLayers(below),
+      mtime: context.sourceTime,
+      builderVersion: nativeBuilderVersion,
+      signal: op.signal,
+    }
+    const layer = await inPart(['copy', index], () => copyLayer(inputs, ports))
     notifyLayer(layer, context.service, op)
     layers.push(layer)
   }
@@ -94,6 +100,12 @@ async function buildImage(
     data: { service: context.service, ...built },
   })
   return built
+}
+
+/** What the Debian side says of a mistake: the package, or the suite that nobody has. */
+function debianPart({ package: name, suite }: BasaltError['details']): readonly string[] {
+  if (typeof name === 'string') return ['packages', name]
+  return suite === undefined ? ['packages'] : ['base']
 }
 
 /** The border to the file system: what it says is told in our words, naming the service. */

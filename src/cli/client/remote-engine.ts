@@ -15,6 +15,7 @@ import type {
   DownRequest,
   HistoryRequest,
   HistoryResult,
+  ImportedImage,
   LogsRequest,
   PlanResult,
   ReleaseList,
@@ -119,6 +120,15 @@ export class RemoteEngine {
     return this.#connection.json({
       method: 'POST',
       path: '/releases/import',
+      upload: { type: tarType, content: archive },
+      signal: this.#signal,
+    })
+  }
+
+  importImages(archive: Readable): Promise<Document<{ readonly images: readonly ImportedImage[] }>> {
+    return this.#connection.json({
+      method: 'POST',
+      path: '/images/import',
       upload: { type: tarType, content: archive },
       signal: this.#signal,
     })

@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
-import { BasaltError } from '../../errors.ts'
+import { openArchive, readableChunks } from '../archive-input.ts'
 import { defineCommand } from '../command.ts'
 import { required } from '../flags.ts'
+
+const remedy = 'Name a file that `basalt release export` wrote, and that you may read.'
 
 export const releaseImportCommand = defineCommand({
   name: 'release import',
@@ -16,10 +16,10 @@ export const releaseImportCommand = defineCommand({
   schemas: ['basalt.release-imported/v1'],
   async run({ args }, context) {
     const file = args.archive === '-' ? null : resolve(context.folder, args.archive)
-    const content = file === null ? process.stdin : await openArchive(file)
+    const content = file === null ? process.stdin : await openArchive(file, remedy)
     try {
       const engine = await context.engine()
-      const imported = await engine.importRelease(Readable.from(chunksOf(content, file)))
+      const imported = await engine.importRelease(Readable.from(readableChunks(content, file, remedy)))
       await context.output.result(
         imported,
         () => `imported ${context.output.paint('bold', imported.release.name)} ${imported.release.digest}`,
@@ -33,38 +33,3 @@ export const releaseImportCommand = defineCommand({
     }
   },
 })
-
-/** Opened before a server is asked for, so that a file that cannot be read starts none. */
-async function openArchive(file: string): Promise<Readable> {
-  const stats = statSync(file, { throwIfNoEntry: false })
-  if (!stats?.isFile())
-    throw new BasaltError('request.invalid', {
-      message: stats === undefined ? `there is no file ${file}` : `${file} is not a file`,
-      remedy,
-      details: { file },
-    })
-  try {
-    return (await open(file)).createReadStream()
-  } catch (cause) {
-    throw unreadable(file, cause)
-  }
-}
-
-/** With errors of reading told as such: to the connection they would look like its own. */
-async function* chunksOf(content: Readable, file: string | null): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of content) yield chunk as Uint8Array
-  } catch (cause) {
-    throw unreadable(file, cause)
-  }
-}
-
-const unreadable = (file: string | null, cause: unknown): BasaltError =>
-  new BasaltError('request.invalid', {
-    message: `${file ?? 'the standard input'} cannot be read: ${(cause as Error).message}`,
-    remedy,
-    details: { file },
-    cause,
-  })
-
-const remedy = 'Name a file that `basalt release export` wrote, and that you may read.'

@@ -13,6 +13,9 @@ const hideCursor = '\u001b[?25l'
 const showCursor = '\u001b[?25h'
 const eraseBelow = '\u001b[0J'
 
+/** What a person has to know afterwards, too. */
+const lasting: ReadonlySet<string> = new Set(['build.warning', 'build.lock-written'])
+
 /** A terminal, as far as the live view writes to it. */
 export interface LiveScreen {
   readonly columns: number
@@ -22,7 +25,7 @@ export interface LiveScreen {
 
 /**
  * A few lines that are redrawn in place: what is being done and for how long, and the newest message of each
- * service. Erased when it stops.
+ * service. Erased when it stops, but for what is said for good.
  */
 export class LiveProgress implements ProgressView {
   readonly #screen: LiveScreen
@@ -52,7 +55,10 @@ export class LiveProgress implements ProgressView {
   show(event: ProgressEvent): void {
     const phase = event.data?.['phase']
     if (event.code === 'deployment.phase' && typeof phase === 'string') this.#phase = phase
-    else {
+    else if (lasting.has(event.code)) {
+      this.#screen.write(`${this.#toTop()}${eraseBelow}${printable(event.message)}\n`)
+      this.#drawnLines = 0
+    } else {
       const key = rowKey(event)
       // Deleted first, so that the row that changed last stands last and old ones scroll out.
       this.#rows.delete(key)

@@ -90,6 +90,16 @@ describe('LiveProgress', () => {
     live.stop()
     expect(terminal.lines().join('')).toBe('')
   })
+
+  it('leaves what a person has to know afterwards', () => {
+    const terminal = screen(40, 8)
+    const live = new LiveProgress(terminal, plainPaint, 'building')
+    live.show({ code: 'build.layer', message: 'web: a layer' })
+    live.show({ code: 'build.lock-written', message: 'basalt.lock was written: commit it' })
+    live.show({ code: 'build.layer', message: 'web: another' })
+    live.stop()
+    expect(terminal.lines().filter((line) => line !== '')).toEqual(['basalt.lock was written: commit it'])
+  })
 })
 
 it('formatSize', () => {

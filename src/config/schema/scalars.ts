@@ -80,6 +80,6 @@ export const userName = writtenPattern(
 
 /** Why a tag is refused, and what to do: an image that can change under a release would not be frozen. */
 export const tagAdvice =
-  "a tag can be moved to another image, so name the digest; `skopeo inspect --format '{{.Digest}}' docker://NAME:TAG` prints it"
+  'a tag can be moved to another image, so name the digest that `basalt image import` prints'
 const imageRule = `an image by digest, \`sha256:…\` or \`name@sha256:…\` (${tagAdvice})`
 export const imageByDigest = text(imageRule, /^(?:[^\s@]+@)?sha256:[0-9a-f]{64}$/)

@@ -1,11 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { debianMirrors } from './debian-mirrors.ts'
-import { aptProxies, createHttpGet } from './http-get.ts'
 
 describe('debianMirrors', () => {
   let aptFolder: string
@@ -86,41 +83,5 @@ Components: main
       code: 'build.failed',
       remedy: expect.stringContaining('BASALT_DEBIAN_MIRROR'),
     })
-  })
-})
-
-describe('HTTP', () => {
-  it('finds proxies as apt does', () => {
-    const dump =
-      'Acquire::http::Proxy "http://proxy:3142";\nAcquire::http::Proxy::direct.example "DIRECT";\nAcquire::http::Timeout "5";\n'
-    const proxyOf = aptProxies(dump, { https_proxy: 'http://other:1' })
-    expect(proxyOf(new URL('http://deb.example/x'))).toBe('http://proxy:3142')
-    expect(proxyOf(new URL('http://direct.example/x'))).toBeNull()
-    expect(proxyOf(new URL('https://deb.example/x'))).toBe('http://other:1')
-    expect(aptProxies('', {})(new URL('http://deb.example/x'))).toBeNull()
-  })
-
-  it('goes through a proxy, follows redirects, and leaves bytes as they are', async () => {
-    const seen: string[] = []
-    const server = createServer((request, response) => {
-      seen.push(request.url ?? '')
-      if (request.url?.endsWith('/old')) response.writeHead(302, { location: 'http://deb.example/new' }).end()
-      else response.writeHead(200, { 'content-encoding': 'gzip' }).end('not compressed')
-    })
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', () => done()))
-    const proxy = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    try {
-      const { status, body } = await createHttpGet(() => proxy)(
-        'http://deb.example/old',
-        new AbortController().signal,
-      )
-      const chunks: Uint8Array[] = []
-      for await (const chunk of body) chunks.push(chunk)
-      expect([status, Buffer.concat(chunks).toString()]).toEqual([200, 'not compressed'])
-      expect(seen).toEqual(['http://deb.example/old', 'http://deb.example/new'])
-    } finally {
-      server.closeAllConnections()
-      await new Promise((done) => server.close(done))
-    }
   })
 })

@@ -40,11 +40,18 @@ export function createHttpGet(proxyOf: (url: URL) => string | null): HttpGet {
 async function createDispatcher(proxy: string | null): Promise<Dispatcher> {
   // A CommonJS package in a bundle has its exports in `default` only.
   const { Agent, interceptors, ProxyAgent } = (await import('undici').catch(replacedWhileRunning)).default
-  const times = { connectTimeout: connectMs, headersTimeout: silenceMs, bodyTimeout: silenceMs }
+  const options = {
+    connectTimeout: connectMs,
+    headersTimeout: silenceMs,
+    bodyTimeout: silenceMs,
+    // As apt does; nothing here gains by many requests on one connection.
+    allowH2: false,
+  }
   const agent =
-    proxy === null ? new Agent(times) : new ProxyAgent({ uri: proxy, proxyTunnel: false, ...times })
+    proxy === null ? new Agent(options) : new ProxyAgent({ uri: proxy, proxyTunnel: false, ...options })
   return agent.compose(
-    interceptors.retry({ maxRetries: 2, minTimeout: 300, methods: ['GET'] }),
+    // A status that stays bad is an answer like others: the caller says what it was.
+    interceptors.retry({ maxRetries: 2, minTimeout: 300, methods: ['GET'], throwOnError: false }),
     interceptors.redirect({ maxRedirections: 5 }),
   )
 }

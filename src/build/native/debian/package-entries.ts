@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
+import { diskFull } from '../../../util/disk-error.ts'
 import type { exec as realExec } from '../../../util/exec.ts'
 import { sortBytewise } from '../../../util/sort-bytewise.ts'
 import type { FileRange, TarEntry } from '../../../util/tar-entry.ts'
@@ -57,9 +58,10 @@ async function unpackTar(
       details: { tool: 'dpkg-deb' },
     })
   }
-  const full = stderr.includes('No space left on device')
-  throw new BasaltError(full ? 'host.disk-full' : 'build.failed', {
-    message: full ? `no space is left to unpack ${deb}` : `${deb} cannot be unpacked: ${stderr.trim()}`,
+  if (stderr.includes('No space left on device')) throw diskFull(file)
+  throw new BasaltError('build.failed', {
+    message: `${deb} cannot be unpacked: ${stderr.trim()}`,
+    remedy: 'Delete it, and build again: it is fetched anew.',
     details: { file: deb },
   })
 }

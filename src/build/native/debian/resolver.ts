@@ -1,4 +1,5 @@
 import { BasaltError } from '../../../errors.ts'
+import { mistakes } from '../recipe-part.ts'
 import { type Constraint, parseRelations, type Relation, relationText, satisfies } from './dependency.ts'
 import { isMaintainerOnly } from './maintainer-only.ts'
 import { nearNames } from './near-names.ts'
@@ -14,19 +15,29 @@ export function resolvePackages(
   request: { readonly suite: string; readonly architecture: string; readonly requested: readonly string[] },
 ): readonly OfferedPackage[] {
   const resolution = new Resolution(index, request.architecture)
-  const wanted = request.requested.map((name) => newest(index, name, request.suite))
+  assertKnown(index, request)
+  const wanted = request.requested.flatMap((name) => index.versions(name)[0] ?? [])
   // All of them first, so that a dependency on one of them is met by it and not by an alternative.
   for (const offered of wanted) resolution.choose(offered, [])
   for (const offered of wanted) resolution.follow(offered, [offered.name])
   return resolution.packages()
 }
 
-function newest(index: PackageIndex, name: string, suite: string): OfferedPackage {
-  const [offered] = index.versions(name)
-  if (offered !== undefined) return offered
+function assertKnown(
+  index: PackageIndex,
+  { requested, suite }: { readonly suite: string; readonly requested: readonly string[] },
+): void {
+  const unknown = requested.filter((name) => index.versions(name)[0] === undefined)
+  if (unknown.length === 0) return
+  throw mistakes(
+    unknown.map((name) => ({ error: unknownPackage(index, name, suite), part: ['packages', name] })),
+  )
+}
+
+function unknownPackage(index: PackageIndex, name: string, suite: string): BasaltError {
   const providers = [...new Set(index.providers(name).map((provider) => provider.offered.name))]
   const near = providers.length > 0 ? providers : nearNames(name, index.names())
-  throw new BasaltError('build.package-unknown', {
+  return new BasaltError('build.package-unknown', {
     message:
       providers.length > 0
         ? `${name} is a virtual package in ${suite}: other packages provide it`

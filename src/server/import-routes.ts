@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { tarType } from './protocol.ts'
 import type { Call } from './route.ts'
 
-/** Takes an archive as it arrives: it is never held in memory, so it has no size limit. */
-export function addImportRoute(
+/** Take archives as they arrive: none is ever held in memory, so they have no size limit. */
+export function addImportRoutes(
   app: FastifyInstance,
   callOf: (request: FastifyRequest, reply: FastifyReply) => Call,
 ): void {
@@ -13,5 +13,10 @@ export function addImportRoute(
     const call = callOf(request, reply)
     const release = await call.engine.importRelease(request.body as Readable, await call.actor(), call.op)
     return { schema: 'basalt.release-imported/v1', release }
+  })
+  app.post('/images/import', async (request, reply) => {
+    const { engine, op } = callOf(request, reply)
+    const images = await engine.importImages(request.body as Readable, op)
+    return { schema: 'basalt.image-imported/v1', images }
   })
 }

@@ -25,8 +25,11 @@ describe('an imported image', () => {
     built = await maker.json<BuildResult>(['build'])
   }, 60_000)
   afterAll(async () => {
-    await basalt.close()
-    await maker.close()
+    try {
+      await basalt.close()
+    } finally {
+      await maker.close()
+    }
   }, 120_000)
 
   const { build: _, ...settings } = tinyService()

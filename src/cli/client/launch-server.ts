@@ -19,7 +19,7 @@ const shownLines = 20
  * The server is idle for most of its life. With V8's own choice for short-lived objects (16 MiB, three times over) a
  * deployment leaves some 20 MB more behind for good, and is no quicker.
  */
-const memoryOptions = ['--max-semi-space-size=2']
+const memoryOptions = ['--max-semi-space-size=8']
 
 /**
  * Without these, glibc keeps what large buffers of a build needed (malloc(3), mallopt(3)): some 30 MB for good.

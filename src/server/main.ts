@@ -47,6 +47,8 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
     return parts.target
   })
   const journal = await openJournal(store, { signal: AbortSignal.timeout(foldPatienceMs) })
+  // Where something may run it is taken over at once; where nothing does, a machine needs nothing to run it with.
+  if (journal.view.environments.size > 0) local.openNow().catch(() => {})
   const releaseMemory = createMemoryRelease(quietMs)
   journal.subscribe(({ type }) => (workEnds.has(type) ? releaseMemory() : undefined))
   const engine = createEngine({

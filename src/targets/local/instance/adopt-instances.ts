@@ -18,6 +18,8 @@ const keeperMs = 3000
  */
 export async function adoptInstances(context: LocalContext): Promise<void> {
   const names = await readdir(context.paths.instances).catch(() => [])
+  // The router's own adoption takes as long and is waited for next; a failure of it is told to whoever asks.
+  if (names.length > 0) context.router.members({ signal: new AbortController().signal }).catch(() => {})
   await Promise.all(names.map((name) => adopt(context, name as InstanceId)))
   const known = [...context.instances.values()]
   // Namespaces and containers are removed by name, which takes a while and is in nobody's way.

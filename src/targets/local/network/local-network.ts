@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
 import type { BasaltError } from '../../../errors.ts'
 import type { RouterNetwork } from '../../../router/router-network.ts'
@@ -39,13 +41,17 @@ const routesSchema = z.array(z.object({ dst: z.string() }))
  * as alias, so that two homes never take each other's. Rejects with `network.setup-failed`.
  */
 export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
-  const { plan, apart } = await withHostLock(async () => {
-    const found = (await findPlan(home)) ?? (await makeBridge(home))
-    const interfaces = await interfacesToKeepApart()
-    await applyFirewall(found, interfaces)
+  const found = findPlan(home)
+  const secured = withHostLock(async () => {
+    const plan = found ?? findPlan(home) ?? (await makeBridge(home))
+    const apart = await interfacesToKeepApart()
+    await applyFirewall(plan, apart)
     await turnForwardingOn()
-    return { plan: found, apart: interfaces }
+    return { plan, apart }
   })
+  // What is there already serves while this goes on; only new instances wait for it, and get its failure.
+  secured.catch(() => {})
+  const plan = found ?? (await secured).plan
   const pool = createNamespacePool(plan)
   return {
     plan,
@@ -55,10 +61,21 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
       serviceRange: plan.serviceRange,
       table: plan.routerTable,
     },
-    pool,
+    pool: {
+      ...pool,
+      take: async (count, op) => {
+        await secured
+        return pool.take(count, op)
+      },
+    },
     watch: (report) =>
-      watchNftTable({ table: plan.firewallTable, restore: () => applyFirewall(plan, apart), report }),
+      watchNftTable({
+        table: plan.firewallTable,
+        restore: async () => applyFirewall(plan, (await secured).apart),
+        report,
+      }),
     async remove() {
+      await secured.catch(() => {})
       await pool.close()
       await withHostLock(async () => {
         await ipBatchForced([`link del ${plan.bridge}`])
@@ -70,14 +87,30 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
   }
 }
 
-async function findPlan(home: string): Promise<NetworkPlan | null> {
-  const bridge = (await bridges()).find(({ ifalias }) => ifalias === home)
-  if (bridge === undefined) return null
-  const addresses = addressesSchema.parse(
-    await ipQuery('addresses could not be listed', ['-4', 'address', 'show', 'dev', bridge.ifname]),
-  )
-  const octet = Number(addresses[0]?.addr_info[0]?.local?.split('.')[1])
-  return Number.isInteger(octet) ? planOf(bridge.ifname.slice('basalt-'.length), octet) : null
+/** Asked of the kernel's files: no other program has to be waited for. */
+function findPlan(home: string): NetworkPlan | null {
+  const names = readdirSync(linksFolder).filter((name) => name.startsWith('basalt-'))
+  const bridge = names.find((name) => readTrimmed(join(linksFolder, name, 'ifalias')) === home)
+  const octet = bridge === undefined ? null : octetOf(readTrimmed('/proc/net/route'), bridge)
+  return bridge === undefined || octet === null ? null : planOf(bridge.slice('basalt-'.length), octet)
+}
+
+const linksFolder = '/sys/class/net'
+
+/** From the route that comes with a bridge's address: columns are interface, then destination in hex, backwards. */
+function octetOf(routes: string, bridge: string): number | null {
+  const route = routes.split('\n').find((line) => line.startsWith(`${bridge}\t`))
+  const destination = route?.split('\t')[1] ?? ''
+  return /^[0-9A-F]{8}$/.test(destination) ? Number.parseInt(destination.slice(4, 6), 16) : null
+}
+
+/** An interface may go away while it is looked at. */
+function readTrimmed(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return ''
+  }
 }
 
 const bridges = async () =>

@@ -15,8 +15,8 @@ import {
 const replicas = 10
 const services = 5
 const many = replicas * services
-/** Until what the deployment has left behind is collected. */
-const settleMs = 5000
+/** Until what the deployment has left behind is collected, and what an idle server runs is compiled. */
+const settleMs = 20_000
 const idleMs = 30_000
 
 /** What a server costs that keeps 50 idle instances, and how soon the next one has them again. */

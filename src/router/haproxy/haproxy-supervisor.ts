@@ -11,7 +11,8 @@ import { freeListeners } from './free-listeners.ts'
 import { files, type HaproxySettings } from './haproxy-config.ts'
 import { type Exec, type HaproxyProcess, readProcess, startHaproxy, stopHaproxy } from './haproxy-process.ts'
 import { connectHaproxy, type HaproxySocket, isLost } from './haproxy-socket.ts'
-import { type HeldPort, holdPort } from './held-port.ts'
+import { holdPort } from './held-port.ts'
+import { createHeldPorts, type HeldPorts } from './held-ports.ts'
 import { removeRules, renderRules } from './nft-rules.ts'
 import type { RouterState } from './router-state.ts'
 import { endStrays } from './stray-haproxy.ts'
@@ -40,7 +41,7 @@ const retryDelaysMs = [50, 100, 250, 500, 1000, 2000, 5000]
 /** Keeps the one HAProxy of a home running, and the redirections to it in force. */
 export class HaproxySupervisor {
   readonly #options: SupervisorOptions
-  readonly #held = new Map<number, HeldPort>()
+  readonly #held: HeldPorts
   readonly #closing = new AbortController()
   /** Looking for HAProxy, starting and ending it: one at a time. */
   readonly #mutex = createMutex()
@@ -53,6 +54,7 @@ export class HaproxySupervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#held = createHeldPorts(options.settings.ipv6)
   }
 
   /** The HAProxy that runs, or the one of an earlier server; null when none does. */
@@ -95,7 +97,7 @@ export class HaproxySupervisor {
     this.#closing.abort()
     this.#running?.socket.close()
     void this.#endWatch?.()
-    void this.#release()
+    void this.#held.release()
   }
 
   /** Ends HAProxy and removes the redirections. */
@@ -137,7 +139,7 @@ export class HaproxySupervisor {
   async #start(): Promise<Running> {
     const { folder, network, settings, exec, random } = this.#options
     const before = await readProcess(folder)
-    await this.#release()
+    await this.#held.release()
     const state = this.#options.state()
     const entryPorts = await this.#bindable(state.entryPorts)
     const avoid = new Set(state.entryPorts.map(({ port }) => port))
@@ -193,24 +195,9 @@ export class HaproxySupervisor {
     }
   }
 
-  /** All of them or none. */
-  async #hold(process: HaproxyProcess | undefined, ports: readonly EntryPort[]): Promise<void> {
+  #hold(process: HaproxyProcess | undefined, ports: readonly EntryPort[]): Promise<void> {
     const bound = new Set(process?.entryPorts.map(({ port }) => port))
-    const added: HeldPort[] = []
-    try {
-      for (const { port } of ports)
-        if (!bound.has(port) && !this.#held.has(port))
-          added.push(await holdPort(port, this.#options.settings.ipv6))
-    } catch (error) {
-      await Promise.all(added.map((port) => port.release()))
-      throw error
-    }
-    for (const held of added) this.#held.set(held.port, held)
-  }
-
-  async #release(): Promise<void> {
-    await Promise.all([...this.#held.values()].map((port) => port.release()))
-    this.#held.clear()
+    return this.#held.hold(ports.map(({ port }) => port).filter((port) => !bound.has(port)))
   }
 
   /** Every switch asks for it, and must not wait for `nft` where nothing changes. */

@@ -54,7 +54,7 @@ async function drained(
   let quiet = 0
   // Twice, as a request that chose the instance just before the drain may not be counted yet.
   for (let pauseMs = 2; quiet < 2 && performance.now() < until; pauseMs = Math.min(pauseMs * 1.5, 25)) {
-    await sleep(Math.min(pauseMs, until - performance.now()), undefined, { signal: op.signal })
+    await sleep(Math.max(1, Math.min(pauseMs, until - performance.now())), undefined, { signal: op.signal })
     const counts = await context.ask(({ socket }) =>
       Promise.all(slots.map((slot) => requestsInFlight(socket, slot, instance))),
     )

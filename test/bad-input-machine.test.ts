@@ -157,7 +157,7 @@ describe('who may', () => {
     for (const args of [['status'], ['deploy'], ['server', 'start'], ['server', 'run']]) {
       const error = await basalt.fails(args, { userId: nobody })
       expect(error, args.join(' ')).toMatchObject({ code: 'host.not-root', exitCode: 1 })
-      expect(error.remedy).toMatch(/sudo basalt server (?:start|run)/)
+      expect(error.remedy).toMatch(/sudo BASALT_HOME=\S+ basalt server (?:start|run)/)
     }
     expect(existsSync(basalt.home)).toBe(false)
   })

@@ -1,4 +1,5 @@
 import { BasaltError } from '../../errors.ts'
+import { asRoot } from '../../server/home.ts'
 import { stopServer } from '../client/server-control.ts'
 import { defineCommand } from '../command.ts'
 import { reportServer } from '../report-server.ts'
@@ -15,7 +16,7 @@ export const serverRestartCommand = defineCommand({
     if (context.userId !== 0)
       throw new BasaltError('host.not-root', {
         message: 'only root can start a server',
-        remedy: 'Run: sudo basalt server restart',
+        remedy: `Run: ${asRoot(context.home.folder, 'server restart')}`,
       })
     if ((await context.server()) !== null) await stopServer(context.connection, context.home)
     await context.engine()

@@ -1,4 +1,5 @@
 import { BasaltError } from '../../errors.ts'
+import { asRoot } from '../../server/home.ts'
 import { defineCommand } from '../command.ts'
 
 export const serverRunCommand = defineCommand({
@@ -13,7 +14,7 @@ export const serverRunCommand = defineCommand({
     if (context.userId !== 0)
       throw new BasaltError('host.not-root', {
         message: 'the server needs root',
-        remedy: 'Run: sudo basalt server run',
+        remedy: `Run: ${asRoot(context.home.folder, 'server run')}`,
       })
     // From here on this process is the server: what signals mean is its decision.
     process.removeAllListeners('SIGINT')

@@ -4,7 +4,7 @@ import { groupSpec, httpHealth, type LocalWorld, op } from '../src/targets/local
 import { timed } from './row.ts'
 
 /** Longer than the pool of namespaces waits for a quiet moment and needs to fill up again. */
-export const refillMs = 1500
+export const refillMs = 3000
 
 const health = { ...httpHealth, path: '/passwd', intervalMs: 2000 } as typeof httpHealth
 

@@ -13,7 +13,7 @@ import { connectServer, type ServerProcess } from './server-process.ts'
 
 const services = 20
 /** Longer than the pool of namespaces waits for a quiet moment and needs to fill up again. */
-const refillMs = 2500
+const refillMs = 3500
 
 /**
  * The whole engine with a system of 20 tiny services, and a server that keeps 50 instances: the real command line, the

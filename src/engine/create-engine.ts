@@ -65,7 +65,10 @@ export function createEngine(ports: EnginePorts): RunningEngine {
       if (!accepted)
         throw new BasaltError('deployment.unknown', {
           message: `${deployment} is not running any more: it ${attempt.outcome}`,
-          remedy: 'To return to what ran before it, run `basalt rollback`.',
+          remedy:
+            attempt.outcome === 'succeeded'
+              ? 'To return to what ran before it, run `basalt rollback`.'
+              : 'There is nothing to abort: what ran before it serves.',
         })
       stage.nudge(environment)
     },

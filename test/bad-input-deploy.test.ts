@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -186,7 +186,11 @@ describe('a deployment that cannot succeed', () => {
       taken = await freePort()
       other = spawn('/bin/busybox', ['httpd', '-f', '-p', `0.0.0.0:${taken}`], { stdio: 'ignore' })
       await once(other, 'spawn')
-      while (await isFree(taken)) await new Promise((resolve) => setTimeout(resolve, 20))
+      // By a connection: to bind it on trial would now and then keep it from the other program.
+      while (!(await answers(taken))) {
+        if (other.exitCode !== null) throw new Error(`busybox ended with ${other.exitCode}`)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
     })
 
     afterAll(async () => {
@@ -305,10 +309,10 @@ describe('a deployment that cannot succeed', () => {
   })
 })
 
-function isFree(port: number): Promise<boolean> {
-  const server: Server = createServer()
-  return new Promise((resolve) => {
-    server.once('error', () => resolve(false))
-    server.listen(port, '0.0.0.0', () => server.close(() => resolve(true)))
-  })
+function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  return new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+  }).finally(() => socket.destroy())
 }

@@ -22,7 +22,7 @@ import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/hapro
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
 import { deferTarget } from '../targets/deferred-target.ts'
 import { eventsFolder } from '../targets/local/local-paths.ts'
-import { createLocalTarget, type LocalTarget } from '../targets/local/local-target.ts'
+import { createLocalTarget, type LocalTarget, localGuarantees } from '../targets/local/local-target.ts'
 import { type LocalNetwork, openLocalNetwork } from '../targets/local/network/local-network.ts'
 import { chooseRuntime } from '../targets/local/runtime/choose-runtime.ts'
 import { ociRuntime } from '../targets/local/runtime/oci-runtime.ts'
@@ -169,14 +169,6 @@ const removePatienceMs = 300_000
 
 /** Folding a ledger of a million events takes seconds; one that takes minutes is broken. */
 const foldPatienceMs = 120_000
-
-const localGuarantees = {
-  atomicSwitch: true,
-  sealedGenerations: true,
-  drains: true,
-  survivesServer: true,
-  readOnlyRoot: true,
-}
 
 /** Sorts by time: 48 bits of milliseconds and 32 random ones, in base 32. */
 function newDeploymentId(): DeploymentId {

@@ -70,7 +70,7 @@ export function createLocalTarget(options: LocalTargetOptions): LocalTarget {
 
   return {
     name: 'local',
-    guarantees: allGuaranteed,
+    guarantees: localGuarantees,
     ready: ready.then(() => {}),
     ...trafficVerbs(context, ready),
 
@@ -117,7 +117,7 @@ export function createLocalTarget(options: LocalTargetOptions): LocalTarget {
   }
 }
 
-const allGuaranteed: Guarantees = {
+export const localGuarantees: Guarantees = {
   atomicSwitch: true,
   sealedGenerations: true,
   drains: true,

@@ -11,7 +11,9 @@ export interface AppendDraft {
   readonly events: readonly UnsealedEvent[]
 }
 
-const namesByKind: Readonly<Record<string, number>> = { system: 1, environment: 2 }
+const name = namePattern.source.slice(1, -1)
+/** `system/<name>` or `environment/<name>/<name>`. */
+const streamPattern = new RegExp(`^(?:system/${name}|environment/${name}/${name})$`)
 const typePattern = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
 
 /** Throws `internal.bug` for what no writer may hand over: a malformed stream or type, no events, data beyond JSON. */
@@ -20,7 +22,7 @@ export function draftAppend(
   expectedVersion: number,
   events: readonly NewEvent[],
 ): AppendDraft {
-  invariant(isStreamName(stream), `"${stream}" is not the name of a stream`)
+  invariant(streamPattern.test(stream), `"${stream}" is not the name of a stream`)
   invariant(
     Number.isSafeInteger(expectedVersion) && expectedVersion >= 0,
     `${expectedVersion} is not the version of a stream`,
@@ -34,9 +36,4 @@ export function draftAppend(
       return { type, data: canonicalJson(data) }
     }),
   }
-}
-
-function isStreamName(text: string): boolean {
-  const [kind = '', ...names] = text.split('/')
-  return names.length === namesByKind[kind] && names.every((name) => namePattern.test(name))
 }

@@ -23,7 +23,7 @@ import { loadEnd } from './load-end.ts'
 import { openDatabase } from './open-database.ts'
 import { sqliteError } from './sqlite-error.ts'
 import { type LedgerFile, verifyFile } from './verify-file.ts'
-import { reserveWal, walReserveBytes } from './wal-reserve.ts'
+import { reserveWal, walReserveBytes, walWorkingBytes } from './wal-reserve.ts'
 
 export interface SqliteStoreOptions {
   /** The ledger's file; made with mode 0600 when it is absent. Its folder must exist. */
@@ -142,12 +142,14 @@ class SqliteStore implements Store {
   }
 
   #writeDurably(decided: DecidedAppends): void {
-    this.#write.immediate(decided)
+    const [only, ...more] = decided.events
+    // A lone insert is a transaction by itself.
+    if (only !== undefined && more.length === 0) this.#file.events.insert(only)
+    else this.#write.immediate(decided)
     this.#frontier = decided.frontier
     for (const [stream, version] of decided.versions) this.#versions.set(stream, version)
     this.#walBytes += walBytesOf(decided)
-    // A quarter is left for what the estimate misses: beyond the reserve every commit makes the file grow.
-    if (this.#walBytes > walReserveBytes * 0.75) this.#checkpoint()
+    if (this.#walBytes > walWorkingBytes) this.#checkpoint()
   }
 
   /** Moves committed pages from the write-ahead log into the file. Never fails what is durable already. */

@@ -2,7 +2,13 @@ import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } f
 import { diskError, fsyncFailed } from '../../util/disk-error.ts'
 
 /** Size that the write-ahead log has from the start, and keeps. */
-export const walReserveBytes = 4 * 1024 * 1024
+export const walReserveBytes = 2 * 1024 * 1024
+
+/**
+ * Beyond this its pages are moved into the ledger's file. The rest of the reserve is for what the estimate of the size
+ * misses; and a short log is quicker: commits after 2.5 MB of log took 20 to 30 microseconds longer.
+ */
+export const walWorkingBytes = 1.25 * 1024 * 1024
 
 /**
  * Writes zeros into the write-ahead log up to its working size. Commits then overwrite blocks that the file

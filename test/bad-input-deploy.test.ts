@@ -12,7 +12,7 @@ import type {
   StatusResult,
 } from '../src/engine/engine.ts'
 import { type BasaltHome, freePort, openBasaltHome } from './basalt-home.fixture.ts'
-import { tracesBesidePool } from './machine-traces.fixture.ts'
+import { instanceNames, tracesBesidePool } from './machine-traces.fixture.ts'
 import {
   type ServiceText,
   shellService,
@@ -61,7 +61,7 @@ describe('a deployment that cannot succeed', () => {
     const { environments } = await basalt.json<StatusResult>(['status'])
     return {
       traces: await tracesBesidePool(basalt.home),
-      instances: readdirSync(join(basalt.home, 'instances')).toSorted(),
+      instances: await instanceNames(basalt.home),
       environments: environments.map(({ name, state, release, generation, endpoints, services, drift }) => ({
         name,
         state,

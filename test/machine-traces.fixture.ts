@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { localPaths, runFolderOf } from '../src/targets/local/local-paths.ts'
 import { homeKey } from '../src/targets/local/network/network-plan.ts'
 import { exec } from '../src/util/exec.ts'
 import { readMounts } from '../src/util/mountinfo.ts'
@@ -13,7 +14,7 @@ export interface MachineTraces {
   readonly namespaces: readonly string[]
   readonly bridges: readonly string[]
   readonly tables: readonly string[]
-  /** Below the home. */
+  /** Below the home, and the home's folder below /run. */
   readonly mounts: readonly string[]
   readonly cgroups: readonly string[]
   readonly folders: readonly string[]
@@ -31,13 +32,10 @@ export const noTraces: MachineTraces = {
 
 /** Read from the kernel, never from what Basalt says of itself. */
 export async function machineTraces(home: string): Promise<MachineTraces> {
-  const bridges = JSON.parse(
-    (await exec('ip', ['-json', 'link', 'show', 'type', 'bridge'])).stdout,
-  ) as readonly { readonly ifname?: string; readonly ifalias?: string }[]
-  const names = bridges.filter(({ ifalias }) => ifalias === home).map(({ ifname = '' }) => ifname)
+  const names = await bridgesOf(home)
   const name = names[0] ?? `basalt-${homeKey(home)}`
   const tables = (await exec('nft', ['list', 'tables'])).stdout.split('\n')
-  const state = `/run/basalt/${name.slice('basalt-'.length)}`
+  const run = runFolderOf(name.slice('basalt-'.length))
   return {
     processes: processesOf(home, name),
     namespaces: entries('/run/netns').filter((entry) => entry.startsWith(`${name}-`)),
@@ -45,13 +43,25 @@ export async function machineTraces(home: string): Promise<MachineTraces> {
     tables: tables.filter((line) => line.includes(name)).toSorted(),
     mounts: (await readMounts())
       .map(({ path }) => path)
-      .filter((path) => path.startsWith(`${home}/`))
+      .filter((path) => path === run || path.startsWith(`${home}/`))
       .toSorted(),
     cgroups: ['.', ...entries(cgroupMount)]
       .flatMap((hierarchy) => instanceCgroups(join(cgroupMount, hierarchy, name)))
       .toSorted(),
-    folders: [state, home].filter((folder) => existsSync(folder)),
+    folders: [run, home].filter((folder) => existsSync(folder)),
   }
+}
+
+/** Names of the instances that a home has on this machine. */
+export async function instanceNames(home: string): Promise<readonly string[]> {
+  const [name = `basalt-${homeKey(home)}`] = await bridgesOf(home)
+  return entries(localPaths(home, name.slice('basalt-'.length)).instances)
+}
+
+async function bridgesOf(home: string): Promise<readonly string[]> {
+  const { stdout } = await exec('ip', ['-json', 'link', 'show', 'type', 'bridge'])
+  const bridges = JSON.parse(stdout) as readonly { readonly ifname?: string; readonly ifalias?: string }[]
+  return bridges.filter(({ ifalias }) => ifalias === home).map(({ ifname = '' }) => ifname)
 }
 
 /**

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLoad } from '../bench/load/load.ts'
 import type { DeploymentResult, StatusResult } from '../src/engine/engine.ts'
-import { machineTraces } from './machine-traces.fixture.ts'
+import { instanceNames, machineTraces } from './machine-traces.fixture.ts'
 import { openShop, type Shop } from './shop.fixture.ts'
 
 const rounds = 25
@@ -60,7 +60,7 @@ describe('the shop under constant load', () => {
     const after = await machineTraces(shop.home)
     const { environments } = await shop.json<StatusResult>(['status'])
     expect(environments).toMatchObject([{ state: 'serving', drift: [] }])
-    expect(readdirSync(join(shop.home, 'instances'))).toHaveLength(9)
+    expect(await instanceNames(shop.home)).toHaveLength(9)
     expect(after.bridges).toEqual(before.bridges)
     expect(after.tables).toEqual(before.tables)
     expect(after.namespaces.length).toBeLessThanOrEqual(before.namespaces.length + 9)

@@ -2,9 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openNativeBuilder } from '../build/native/open-native-builder.ts'
 import { openSource } from '../build/source.ts'
-import { loadManifest } from '../config/load-manifest.ts'
 import { type DeploymentId, environmentNameOf, systemOf } from '../core/ids.ts'
 import { createSystemBuilder } from '../engine/build-system.ts'
 import { createEngine } from '../engine/create-engine.ts'
@@ -21,7 +19,7 @@ import { createReleaseShelf } from '../images/release-shelf.ts'
 import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
 import { deferTarget } from '../targets/deferred-target.ts'
-import { eventsFolder } from '../targets/local/local-paths.ts'
+import { numbersFile } from '../targets/local/local-paths.ts'
 import { createLocalTarget, type LocalTarget, localGuarantees } from '../targets/local/local-target.ts'
 import { type LocalNetwork, openLocalNetwork } from '../targets/local/network/local-network.ts'
 import { chooseRuntime } from '../targets/local/runtime/choose-runtime.ts'
@@ -51,10 +49,11 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
   if (journal.view.environments.size > 0) local.openNow().catch(() => {})
   const releaseMemory = createMemoryRelease(quietMs)
   journal.subscribe(({ type }) => (workEnds.has(type) ? releaseMemory() : undefined))
+  setTimeout(() => void Promise.all([manifestParser(), nativeBuilder()]), loadLateMs).unref()
   const engine = createEngine({
     journal,
     targets: new Map([['local', local]]),
-    loadManifest,
+    loadManifest: async (file) => (await manifestParser()).loadManifest(file),
     releases: createReleaseShelf(content),
     importImages: (bytes, op) => importImages(content, bytes, op),
     now: Date.now,
@@ -70,7 +69,7 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
       await takeDown(engine, journal)
       await engine.close()
       // Another server may have run what this one was never asked about.
-      if (existsSync(eventsFolder(folder))) await local.openNow()
+      if (existsSync(numbersFile(folder))) await local.openNow()
       if (parts === undefined) return removeUnused(openNetwork)
       // To forget a group the target asks the router, which would start it again.
       await parts.target.shutdown()
@@ -125,9 +124,15 @@ const choiceFile = '/run/basalt/runtime.json'
 const workEnds: ReadonlySet<string> = new Set(['release-frozen', 'deployment-ended'])
 const quietMs = 3000
 
+/** A third of the program. A server that comes back has its instances to look after first. */
+const manifestParser = () => import('../config/load-manifest.ts')
+const nativeBuilder = () => import('../build/native/open-native-builder.ts')
+const loadLateMs = 1500
+
 const openSystemBuilder = (store: ContentStore, cacheFolder: string): SystemBuilder =>
   createSystemBuilder({
-    openBuilder: (lock) => openNativeBuilder({ store, cacheFolder, lock, environment: process.env }),
+    openBuilder: async (lock) =>
+      (await nativeBuilder()).openNativeBuilder({ store, cacheFolder, lock, environment: process.env }),
     openSource: (source, op) => openSource(source, { exec, environment: process.env }, op),
     imageSizeBytes: async (image) => {
       const { layers } = await loadImage(store, image)

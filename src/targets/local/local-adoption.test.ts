@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { InstanceId } from '../../core/ids.ts'
 import type { ObservedInstance } from '../../core/observation.ts'
 import { exec } from '../../util/exec.ts'
+import { type LocalPaths, localPaths } from './local-paths.ts'
 import {
   fakeRouter,
   groupSpec,
@@ -16,6 +17,7 @@ import {
   openLocalWorld,
   staging,
 } from './local-target.fixture.ts'
+import { homeKey } from './network/network-plan.ts'
 
 const server = fileURLToPath(new URL('./local-server.fixture.ts', import.meta.url))
 
@@ -36,6 +38,8 @@ describe('a server that follows another', () => {
     world = undefined
   })
 
+  const paths = (): LocalPaths => localPaths(home, homeKey(home))
+
   /** Resolves when the server has printed this. */
   async function startServer(until: 'starting' | 'started'): Promise<ChildProcess> {
     const started = spawn(process.execPath, [server, home], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -53,8 +57,8 @@ describe('a server that follows another', () => {
     (await opened.target.observe(staging, op())).groups.flatMap((group) => group.instances)
 
   async function expectNothingLeft(opened: LocalWorld): Promise<void> {
-    expect(await readdir(join(home, 'instances'))).toEqual([])
-    await expect.poll(() => readdir(join(home, 'events'))).toEqual([])
+    expect(await readdir(opened.paths.instances)).toEqual([])
+    await expect.poll(() => readdir(opened.paths.events)).toEqual([])
     const { stdout } = await exec('ps', ['-eo', 'args'])
     expect(stdout.split('\n').filter((line) => line.includes(home) && !line.includes('vitest'))).toEqual([])
     await opened.target.observe(staging, op())
@@ -65,8 +69,8 @@ describe('a server that follows another', () => {
   it('finds instances healthy, the very same processes, and can stop them', async () => {
     const running = await startServer('started')
     const before = await Promise.all(
-      (await readdir(join(home, 'instances'))).map(
-        async (id) => JSON.parse(await readFile(join(home, 'instances', id, 'record.json'), 'utf8')).process,
+      (await readdir(paths().instances)).map(
+        async (id) => JSON.parse(await readFile(paths().instance(id as InstanceId).record, 'utf8')).process,
       ),
     )
     await killServer(running)
@@ -99,8 +103,8 @@ describe('a server that follows another', () => {
   it('notes the exit of an instance that ended while nobody watched', async () => {
     const running = await startServer('started')
     await killServer(running)
-    const [id] = await readdir(join(home, 'instances'))
-    const record = JSON.parse(await readFile(join(home, 'instances', id ?? '', 'record.json'), 'utf8'))
+    const [id = ''] = await readdir(paths().instances)
+    const record = JSON.parse(await readFile(paths().instance(id as InstanceId).record, 'utf8'))
     process.kill(record.process.pid, 'SIGKILL')
     await sleep(300)
     world = await openLocalWorld(fakeRouter, home)
@@ -132,8 +136,8 @@ describe('a server that follows another', () => {
   it('does not take another process with the same number for its instance', async () => {
     const running = await startServer('started')
     await killServer(running)
-    const [id = ''] = await readdir(join(home, 'instances'))
-    const file = join(home, 'instances', id, 'record.json')
+    const [id = ''] = await readdir(paths().instances)
+    const file = paths().instance(id as InstanceId).record
     const record = JSON.parse(await readFile(file, 'utf8'))
     process.kill(record.process.pid, 'SIGKILL')
     await writeFile(file, JSON.stringify({ ...record, process: { ...record.process, pid: process.pid } }))
@@ -146,9 +150,10 @@ describe('a server that follows another', () => {
   it('removes what was half-made', async () => {
     world = await openLocalWorld(fakeRouter, home)
     await instances(world)
-    await mkdir(join(home, 'instances', 'web-0123456789abcdef.9'), { recursive: true })
-    await writeFile(join(home, 'instances', 'web-0123456789abcdef.9', 'record.json.new'), '{"format"')
-    await writeFile(join(home, 'events', 'web-0123456789abcdef.9.exit'), '0\n')
+    const { folder, record, exitFile } = world.paths.instance('web-0123456789abcdef.9' as InstanceId)
+    await mkdir(folder, { recursive: true })
+    await writeFile(`${record}.new`, '{"format"')
+    await writeFile(exitFile, '0\n')
     await exec('ip', ['netns', 'add', `${world.bridge}-31999`])
     const reopened = await world.reopen()
     expect((await reopened.observe(staging, op())).groups).toEqual([])

@@ -9,6 +9,8 @@ import {
 
 /** Where the local target keeps what it knows: below the Basalt home, and below /run what a reboot ends anyway. */
 export interface LocalPaths {
+  /** What does not outlive the machine: `instances`, `events` and `runtimeState` are in it. */
+  readonly run: string
   readonly instances: string
   readonly events: string
   readonly logs: string
@@ -44,20 +46,25 @@ export interface InstancePaths {
 export const groupOf = (id: InstanceId): GroupId => id.slice(0, id.lastIndexOf('.')) as GroupId
 export const numberOfInstance = (id: InstanceId): number => Number(id.slice(id.lastIndexOf('.') + 1))
 
-/** Is there from the first opening of a local target in this home on. */
-export const eventsFolder = (home: string): string => join(home, 'events')
+/** Is there from the first start of an instance in this home on. */
+export const numbersFile = (home: string): string => join(home, 'next-instance-number')
+
+/** @param key of the home's network */
+export const runFolderOf = (key: string): string => `/run/basalt/${key}`
 
 export function localPaths(home: string, key: string): LocalPaths {
-  const instances = join(home, 'instances')
-  const events = eventsFolder(home)
+  const run = runFolderOf(key)
+  const instances = join(run, 'instances')
+  const events = join(run, 'events')
   const logs = join(home, 'logs')
   return {
+    run,
     instances,
     events,
     logs,
     volumes: join(home, 'volumes'),
-    numbers: join(home, 'next-instance-number'),
-    runtimeState: `/run/basalt/${key}`,
+    numbers: numbersFile(home),
+    runtimeState: join(run, 'state'),
     cgroup: `/basalt-${key}`,
     instance(id) {
       const folder = join(instances, id)

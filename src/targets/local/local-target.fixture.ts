@@ -16,7 +16,7 @@ import { openContentStore } from '../../images/oci-layout-store.ts'
 import type { Router } from '../../router/router.ts'
 import { exec } from '../../util/exec.ts'
 import { readMounts } from '../../util/mountinfo.ts'
-import { localPaths } from './local-paths.ts'
+import { type LocalPaths, localPaths } from './local-paths.ts'
 import { createLocalTarget, type LocalTarget } from './local-target.ts'
 import { openLocalNetwork } from './network/local-network.ts'
 import { chooseRuntime } from './runtime/choose-runtime.ts'
@@ -86,6 +86,9 @@ export interface LocalWorld {
   readonly target: LocalTarget
   readonly image: ImageDigest
   readonly bridge: string
+  readonly paths: LocalPaths
+  /** The same image with a text of its own in /etc/image. */
+  anotherImage(text: string): Promise<ImageDigest>
   /** Another target of the same home, as after a restart of the server. */
   reopen(): Promise<LocalTarget>
   kill(instance: InstanceId): Promise<void>
@@ -114,8 +117,8 @@ export async function openLocalWorld(
   const router = await makeRouter(home, network.routerNetwork)
   const open = () => createLocalTarget({ home, network, runtime, router, roots, now: Date.now })
   let target = open()
-  const record = async (id: InstanceId) =>
-    JSON.parse(await readFile(localPaths(home, network.plan.key).instance(id).record, 'utf8'))
+  const paths = localPaths(home, network.plan.key)
+  const record = async (id: InstanceId) => JSON.parse(await readFile(paths.instance(id).record, 'utf8'))
   return {
     home,
     get target() {
@@ -123,6 +126,8 @@ export async function openLocalWorld(
     },
     image,
     bridge: network.plan.bridge,
+    paths,
+    anotherImage: (text) => storeBusybox(store, text),
     async reopen() {
       target.close()
       target = open()
@@ -142,7 +147,10 @@ export async function openLocalWorld(
   }
 }
 
-async function storeBusybox(store: Awaited<ReturnType<typeof openContentStore>>): Promise<ImageDigest> {
+async function storeBusybox(
+  store: Awaited<ReturnType<typeof openContentStore>>,
+  text = 'busybox',
+): Promise<ImageDigest> {
   const layer = await tarOf([
     { name: './', type: 'directory', mode: 0o755 },
     { name: './bin/', type: 'directory', mode: 0o755 },
@@ -150,6 +158,7 @@ async function storeBusybox(store: Awaited<ReturnType<typeof openContentStore>>)
     ...applets.map((name) => ({ name: `./bin/${name}`, type: 'symlink' as const, linkname: 'busybox' })),
     { name: './bin/serve', mode: 0o755, content: serve },
     { name: './etc/', type: 'directory', mode: 0o755 },
+    { name: './etc/image', content: `${text}\n` },
     { name: './etc/passwd', content: 'root:x:0:0::/root:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n' },
   ])
   const config = { Env: ['PATH=/bin'], Cmd: ['/bin/sh'], WorkingDir: '/' }

@@ -301,6 +301,15 @@ describe('the local target', () => {
     expect((await world.target.observe(staging, op())).groups).toEqual([])
   })
 
+  it('starts instances of an image that was mounted after the shell that starts them', async () => {
+    await world.target.start(group('web'), op())
+    const image = await world.anotherImage('later')
+    const spec = { ...group('later', { command: ['/bin/cat', '/etc/image'], health: runningHealth }), image }
+    await world.target.start(spec, op()).catch(() => {})
+    const ids = await world.target.logged?.(spec.id, op())
+    expect(await log(ids?.at(-1) as InstanceId)).toEqual(['later'])
+  })
+
   it('leaves nothing behind', async () => {
     const spec = group('web', { writable: [{ path: '/tmp', sizeBytes: 4096 }] }, { replicas: 3 })
     await world.target.start(spec, op())
@@ -310,8 +319,8 @@ describe('the local target', () => {
       await expect(readFile(`/proc/${process.pid}/stat`)).rejects.toThrow('ENOENT')
       expect(await readdir('/run/netns')).not.toContain(namespace)
     }
-    expect(await readdir(join(world.home, 'instances'))).toEqual([])
-    expect(await readdir(join(world.home, 'events'))).toEqual([])
+    expect(await readdir(world.paths.instances)).toEqual([])
+    expect(await readdir(world.paths.events)).toEqual([])
     expect((await readMounts()).filter(({ path }) => path.includes(spec.id))).toEqual([])
     const { stdout } = await exec('find', ['/sys/fs/cgroup', '-name', `${spec.id}*`])
     expect(stdout).toBe('')

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import type { GroupSpec } from '../../core/generation.ts'
 import type { GroupId } from '../../core/ids.ts'
 import type { Op } from '../../core/op.ts'
@@ -24,6 +23,7 @@ import { localPaths } from './local-paths.ts'
 import { readLog } from './log/read-log.ts'
 import { loggedInstances } from './log/rotate-log.ts'
 import type { LocalNetwork } from './network/local-network.ts'
+import { openRunFolder, removeRunFolder } from './run-folder.ts'
 import type { OciRuntime } from './runtime/oci-runtime.ts'
 import { createSeccompFilters } from './runtime/seccomp-filters.ts'
 
@@ -151,6 +151,7 @@ function trafficVerbs(
 
 /** Resolves, once everything is adopted, with the way to end watching it. */
 async function open(context: LocalContext): Promise<() => Promise<void>> {
+  await openRunFolder(context.paths.run)
   await adoptInstances(context)
   await removeStrayEvents(context)
   const endInstanceWatch = await watchInstances(context)
@@ -165,7 +166,7 @@ async function open(context: LocalContext): Promise<() => Promise<void>> {
 async function removeTraces({ network, paths }: LocalContext): Promise<void> {
   await network.remove()
   await removeCgroups(paths.cgroup)
-  await rm(paths.runtimeState, { recursive: true, force: true })
+  await removeRunFolder(paths.run)
 }
 
 function createContext(options: LocalTargetOptions): LocalContext {

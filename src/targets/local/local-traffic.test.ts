@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { GroupSpec } from '../../core/generation.ts'
-import type { GroupId } from '../../core/ids.ts'
+import type { GroupId, InstanceId } from '../../core/ids.ts'
 import type { ObservedInstance } from '../../core/observation.ts'
 import type { RunSpec } from '../../core/system.ts'
 import type { Router } from '../../router/router.ts'
@@ -164,7 +164,7 @@ describe('traffic of the local target', () => {
     const web = group('web')
     await world.target.start(web, op())
     const [instance] = await instances(web.id)
-    const path = join(world.home, 'instances', instance?.id ?? '', 'record.json')
+    const path = world.paths.instance(instance?.id as InstanceId).record
     const text = await readFile(path, 'utf8')
     const { process: started } = JSON.parse(text)
     await writeFile(path, text.replace('"format":1', '"format":2'))

@@ -72,8 +72,8 @@ async function launch(context: LocalContext, group: GroupSpec, count: number, op
       context.numbers.take(count),
       context.network.pool.take(count, op),
     ])
-    return Promise.all(
-      namespaces.map((namespace, index) => registerInstance(context, plan, numbers[index] ?? 0, namespace)),
+    return namespaces.map((namespace, index) =>
+      registerInstance(context, plan, numbers[index] ?? 0, namespace),
     )
   }
   const instances = await (group.run.volumes.length === 0 ? register() : context.volumes.run(register))

@@ -31,7 +31,7 @@ export async function adoptInstances(context: LocalContext): Promise<void> {
 
 async function adopt(context: LocalContext, id: InstanceId): Promise<void> {
   const paths = context.paths.instance(id)
-  const record = await readRecord(paths.record)
+  const record = readRecord(paths.record)
   // Nothing of an instance exists before its record does.
   if (record === null) return rm(paths.folder, { recursive: true, force: true })
   const instance = createInstance(record, paths, true)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
@@ -20,17 +21,25 @@ export async function noteStarted(context: LocalContext, instance: Instance): Pr
   if (instance.record.process !== null || instance.end !== null) return
   const process = await startedProcess(context, instance)
   if (process === null || instance.record.process !== null || instance.end !== null) return
-  await keepRecord(context, instance, { ...instance.record, process })
+  keepRecord(context, instance, { ...instance.record, process })
   followHealth(context, instance)
   changed(instance)
 }
 
 /** The process that the runtime's pid file names, if it really is in this instance's cgroup. */
 async function startedProcess(context: LocalContext, instance: Instance): Promise<ProcessIdentity | null> {
-  const pid = Number(await readFile(instance.paths.pidFile, 'utf8').catch(() => ''))
+  const pid = Number(textOf(instance.paths.pidFile))
   if (!Number.isInteger(pid) || pid <= 0) return null
   const identity = await identifyProcess(pid)
   return isInCgroup(pid, `${context.paths.cgroup}/${instance.id}`) ? identity : null
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** The keeper says that the instance ended. */
@@ -89,7 +98,7 @@ export function followHealth(context: LocalContext, instance: Instance): void {
     ageMs: () => ageBefore + performance.now() - since,
     provenHealthy,
     onChange: ({ state }) => {
-      if (state === 'healthy') void noteHealthy(context, instance)
+      if (state === 'healthy') noteHealthy(context, instance)
       if (!instance.stopping)
         followTraffic(context, instance, unlimited()).catch((cause: unknown) =>
           tell(context, instance, cause),
@@ -99,17 +108,19 @@ export function followHealth(context: LocalContext, instance: Instance): void {
   })
 }
 
-async function noteHealthy(context: LocalContext, instance: Instance): Promise<void> {
+function noteHealthy(context: LocalContext, instance: Instance): void {
   if (instance.record.provenHealthy || instance.stopping) return
-  await keepRecord(context, instance, { ...instance.record, provenHealthy: true })
+  keepRecord(context, instance, { ...instance.record, provenHealthy: true })
 }
 
-async function keepRecord(context: LocalContext, instance: Instance, record: InstanceRecord): Promise<void> {
+function keepRecord(context: LocalContext, instance: Instance, record: InstanceRecord): void {
   instance.record = record
-  // The folder is gone when the instance was removed meanwhile.
-  await writeRecord(instance.paths.record, record).catch((cause: unknown) => {
+  try {
+    writeRecord(instance.paths.record, record)
+  } catch (cause) {
+    // The folder is gone when the instance was removed meanwhile.
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') tell(context, instance, cause)
-  })
+  }
 }
 
 export const tell = (context: LocalContext, { id }: Instance, cause: unknown): void =>

@@ -1,5 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
-import { z } from 'zod'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import * as z from 'zod'
 import type { GroupSpec } from '../../../core/generation.ts'
 import type { InstanceId } from '../../../core/ids.ts'
 import { BasaltError } from '../../../errors.ts'
@@ -40,19 +40,24 @@ const recordSchema = z.object({
 
 /**
  * Null where there is none, or one that the machine's own end has cut short: then nothing of the instance runs.
- * Rejects with `host.home-invalid` for one that is there and cannot be understood: its instance may well run.
+ * Throws `host.home-invalid` for one that is there and cannot be understood: its instance may well run.
  */
-export async function readRecord(path: string): Promise<InstanceRecord | null> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    const { code, message } = cause as NodeJS.ErrnoException
-    if (code === 'ENOENT') return ''
-    throw unreadable(path, message, cause)
-  })
-  const content = parsed(text)
+export function readRecord(path: string): InstanceRecord | null {
+  const content = parsed(textOf(path))
   if (content === undefined) return null
   const record = recordSchema.safeParse(content)
   if (record.success) return record.data
   throw unreadable(path, 'it is not a record that this version of Basalt knows', record.error)
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return ''
+    throw unreadable(path, message, cause)
+  }
 }
 
 function parsed(text: string): unknown {
@@ -71,8 +76,8 @@ const unreadable = (path: string, reason: string, cause: unknown): BasaltError =
     cause,
   })
 
-/** Atomic but not fsynced: what it describes does not outlive the machine either. */
-export async function writeRecord(path: string, record: InstanceRecord): Promise<void> {
-  await writeFile(`${path}.new`, JSON.stringify(record))
-  await rename(`${path}.new`, path)
+/** Atomic but not fsynced: what it describes does not outlive the machine either. In memory, see run-folder.ts. */
+export function writeRecord(path: string, record: InstanceRecord): void {
+  writeFileSync(`${path}.new`, JSON.stringify(record))
+  renameSync(`${path}.new`, path)
 }

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import type { GroupSpec } from '../../../core/generation.ts'
 import { instanceId } from '../../../core/ids.ts'
 import type { MountedRoot } from '../../../images/image-roots.ts'
@@ -22,12 +22,12 @@ export interface LaunchPlan {
 }
 
 /** Makes an instance known: its record is there before anything else of it. */
-export async function registerInstance(
+export function registerInstance(
   context: LocalContext,
   { group, root }: LaunchPlan,
   number: number,
   namespace: NetworkNamespace,
-): Promise<Instance> {
+): Instance {
   const id = instanceId(group.id, number)
   const instance = createInstance(
     {
@@ -45,8 +45,8 @@ export async function registerInstance(
     false,
   )
   context.instances.set(id, instance)
-  await mkdir(instance.paths.folder, { recursive: true, mode: 0o700 })
-  await writeRecord(instance.paths.record, instance.record)
+  mkdirSync(instance.paths.folder, { recursive: true, mode: 0o700 })
+  writeRecord(instance.paths.record, instance.record)
   return instance
 }
 
@@ -58,13 +58,14 @@ export async function launchInstance(
 ): Promise<void> {
   const { id, paths, record } = instance
   const { group, root, user, needs, volumes } = plan
+  const networkNamespace = `${namespaceFolder}/${record.namespace}`
   const config = bundleOf({
     instance: id,
     group,
     image: root.imageConfig,
     rootPath: root.path,
     user,
-    networkNamespace: `${namespaceFolder}/${record.namespace}`,
+    networkNamespace,
     cgroupsPath: `${context.paths.cgroup}/${id}`,
     files: {
       '/etc/hosts': paths.hosts,
@@ -75,15 +76,14 @@ export async function launchInstance(
     host: context.host,
     seccompFilter: await context.seccompFilter(group.run.capabilities),
   })
-  await Promise.all([
-    writeFile(paths.config, JSON.stringify(config), { mode: 0o600 }),
-    writeNameFiles(paths, { hostname: hostnameOf(id), address: record.address, needs }),
-  ])
+  writeFileSync(paths.config, JSON.stringify(config), { mode: 0o600 })
+  writeNameFiles(paths, { hostname: hostnameOf(id), address: record.address, needs })
   instance.launched = true
   await context.keepers.start({
     runtime: context.runtime,
     paths,
     runtimeState: context.paths.runtimeState,
     instance: id,
+    mounts: [root.path, networkNamespace],
   })
 }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { InstancePaths } from '../local-paths.ts'
 
 export interface InstanceNames {
@@ -9,12 +9,10 @@ export interface InstanceNames {
 }
 
 /** Writes /etc/hosts, /etc/hostname and /etc/resolv.conf of an instance: needs resolve to this generation only. */
-export async function writeNameFiles(paths: InstancePaths, names: InstanceNames): Promise<void> {
-  await Promise.all([
-    writeFile(paths.hosts, hostsFile(names), { mode: 0o644 }),
-    writeFile(paths.hostname, `${names.hostname}\n`, { mode: 0o644 }),
-    writeFile(paths.resolvConf, await resolvConf(), { mode: 0o644 }),
-  ])
+export function writeNameFiles(paths: InstancePaths, names: InstanceNames): void {
+  writeFileSync(paths.hosts, hostsFile(names), { mode: 0o644 })
+  writeFileSync(paths.hostname, `${names.hostname}\n`, { mode: 0o644 })
+  writeFileSync(paths.resolvConf, resolvConf(), { mode: 0o644 })
 }
 
 export const hostsFile = ({ hostname, address, needs }: InstanceNames): string =>
@@ -30,10 +28,17 @@ const hostResolvConf = '/etc/resolv.conf'
 /** Where systemd-resolved keeps the servers behind its loopback stub. */
 const upstreamResolvConf = '/run/systemd/resolve/resolv.conf'
 
-async function resolvConf(): Promise<string> {
-  const own = withoutLoopback(await readFile(hostResolvConf, 'utf8').catch(() => ''))
-  if (own.includes('nameserver')) return own
-  return withoutLoopback(await readFile(upstreamResolvConf, 'utf8').catch(() => own))
+function resolvConf(): string {
+  const own = withoutLoopback(textOf(hostResolvConf) ?? '')
+  return own.includes('nameserver') ? own : withoutLoopback(textOf(upstreamResolvConf) ?? own)
+}
+
+function textOf(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
 }
 
 /** A resolver on the host's loopback cannot be reached from another network namespace. */

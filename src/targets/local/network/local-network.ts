@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { BasaltError } from '../../../errors.ts'
 import type { RouterNetwork } from '../../../router/router-network.ts'
 import { execOrThrow } from '../../../util/exec.ts'
+import { onceSucceeded } from '../../../util/once-succeeded.ts'
 import { watchNftTable } from '../../../util/watch-nft-table.ts'
 import { applyFirewall, removeFirewall } from './firewall.ts'
 import { withHostLock } from './host-lock.ts'
@@ -42,16 +43,17 @@ const routesSchema = z.array(z.object({ dst: z.string() }))
  */
 export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
   const found = findPlan(home)
-  const secured = withHostLock(async () => {
-    const plan = found ?? findPlan(home) ?? (await makeBridge(home))
-    const apart = await interfacesToKeepApart()
-    await applyFirewall(plan, apart)
-    await turnForwardingOn()
-    return { plan, apart }
-  })
-  // What is there already serves while this goes on; only new instances wait for it, and get its failure.
-  secured.catch(() => {})
-  const plan = found ?? (await secured).plan
+  const secure = onceSucceeded(() =>
+    withHostLock(async () => {
+      const plan = found ?? findPlan(home) ?? (await makeBridge(home))
+      const apart = await interfacesToKeepApart()
+      await applyFirewall(plan, apart)
+      await turnForwardingOn()
+      return { plan, apart }
+    }),
+  )
+  // What is there already serves without it; only new instances wait for it, and get its failure.
+  const plan = found ?? (await secure()).plan
   const pool = createNamespacePool(plan)
   return {
     plan,
@@ -64,18 +66,25 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
     pool: {
       ...pool,
       take: async (count, op) => {
-        await secured
+        await secure()
         return pool.take(count, op)
       },
     },
-    watch: (report) =>
-      watchNftTable({
+    watch(report) {
+      // Each of its processes holds the server up, which has instances to look after when it comes back.
+      const securing = setTimeout(() => secure().catch(report), secureAfterMs).unref()
+      const endWatch = watchNftTable({
         table: plan.firewallTable,
-        restore: async () => applyFirewall(plan, (await secured).apart),
+        restore: async () => applyFirewall(plan, (await secure()).apart),
         report,
-      }),
+      })
+      return async () => {
+        clearTimeout(securing)
+        await endWatch()
+      }
+    },
     async remove() {
-      await secured.catch(() => {})
+      await secure().catch(() => {})
       await pool.close()
       await withHostLock(async () => {
         await ipBatchForced([`link del ${plan.bridge}`])
@@ -86,6 +95,8 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
     },
   }
 }
+
+const secureAfterMs = 1000
 
 /** Asked of the kernel's files: no other program has to be waited for. */
 function findPlan(home: string): NetworkPlan | null {

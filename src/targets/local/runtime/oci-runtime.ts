@@ -7,6 +7,12 @@ export interface OciRuntime {
   readonly reason: string
   /** The whole command line for these arguments, program first. */
   command(args: readonly string[]): readonly string[]
+  /**
+   * The same in two parts, for who starts it often: what comes before a program's command line to give it the mounts
+   * that the runtime needs (nothing where it needs none of its own), and the command line for a program that has them.
+   */
+  readonly surroundings: readonly string[]
+  inside(args: readonly string[]): readonly string[]
 }
 
 /** What a trial start has found. Plain data. */
@@ -21,6 +27,8 @@ export const ociRuntime = ({ candidate, version, reason }: RuntimeChoice): OciRu
   version,
   reason,
   command: (args) => commandOf(candidate, args),
+  surroundings: surroundingsOf(candidate),
+  inside: (args) => insideOf(candidate, args),
 })
 
 export interface RuntimeCandidate {
@@ -34,11 +42,21 @@ export interface RuntimeCandidate {
 
 export const unifiedHierarchy = '/sys/fs/cgroup/unified'
 // Slave: what the host unmounts later (a root, a network namespace) goes away in here too.
-const ownMounts = ['unshare', '--mount', '--propagation', 'slave', 'sh', '-c']
-const hideUnified = `umount ${unifiedHierarchy} && exec "$@"`
+const withoutUnified = [
+  ...['unshare', '--mount', '--propagation', 'slave'],
+  ...['sh', '-c', `umount ${unifiedHierarchy} && exec "$@"`, 'sh'],
+]
 
-export function commandOf(candidate: RuntimeCandidate, args: readonly string[]): readonly string[] {
-  const options = candidate.program === 'crun' ? ['--cgroup-manager=cgroupfs'] : []
-  const plain = [candidate.program, ...options, ...args]
-  return candidate.hidesUnifiedHierarchy ? [...ownMounts, hideUnified, 'sh', ...plain] : plain
-}
+export const commandOf = (candidate: RuntimeCandidate, args: readonly string[]): readonly string[] => [
+  ...surroundingsOf(candidate),
+  ...insideOf(candidate, args),
+]
+
+const surroundingsOf = ({ hidesUnifiedHierarchy }: RuntimeCandidate): readonly string[] =>
+  hidesUnifiedHierarchy ? withoutUnified : []
+
+const insideOf = ({ program }: RuntimeCandidate, args: readonly string[]): readonly string[] => [
+  program,
+  ...(program === 'crun' ? ['--cgroup-manager=cgroupfs'] : []),
+  ...args,
+]

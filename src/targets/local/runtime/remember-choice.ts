@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { currentBootId } from '../../../util/process-identity.ts'
 import { type RuntimeChoice, unifiedHierarchy } from './oci-runtime.ts'
 

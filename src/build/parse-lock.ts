@@ -1,5 +1,5 @@
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { BasaltError } from '../errors.ts'
 import type { LockedSet } from './package-lock.ts'
 

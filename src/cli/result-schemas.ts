@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { releaseName, resultSchemas } from '../server/result-schemas.ts'
 
 /* What commands print that do not ask the server. For docs/api.md and tests; commands never load it. */

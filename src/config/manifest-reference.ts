@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { exampleManifest } from './example-manifest.ts'
 import { manifestSchema } from './schema/manifest-schema.ts'
 import { alternatives } from './schema/schemas-at.ts'

@@ -12,7 +12,7 @@ import type { ServiceBuild, SystemBuilder } from './system-builder.ts'
 
 export interface SystemBuilderPorts {
   /** One builder for each run: it shares the run's lock. */
-  readonly openBuilder: (lock: PackageLock) => Builder<NativeRecipe>
+  readonly openBuilder: (lock: PackageLock) => Builder<NativeRecipe> | Promise<Builder<NativeRecipe>>
   /** What git knows of a folder. */
   readonly openSource: (folder: string, op: Op) => Promise<Source>
   /** Size of an image that is named by digest; rejects with `image.unknown`. */
@@ -31,7 +31,7 @@ export function createSystemBuilder(ports: SystemBuilderPorts): SystemBuilder {
         readPackageLock(lockFile, { update }),
         ports.openSource(folder, op),
       ])
-      const builder = ports.openBuilder(lock)
+      const builder = await ports.openBuilder(lock)
       const services = Object.entries(manifest.system.services)
       const inputs = [
         basename(manifest.file),

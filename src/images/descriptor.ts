@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Digest, digestPattern } from '../core/ids.ts'
 import type { Descriptor } from './content-store.ts'
 

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { canonicalJson } from '../core/digest.ts'
 import type { ContentStore, Descriptor, StoredBlob } from './content-store.ts'
 import { mediaTypes } from './descriptor.ts'

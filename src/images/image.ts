@@ -1,5 +1,5 @@
 import { arch } from 'node:process'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Digest, ImageDigest } from '../core/ids.ts'
 import { BasaltError } from '../errors.ts'
 import type { ContentStore, Descriptor } from './content-store.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { canonicalJson } from '../core/digest.ts'
 import { BasaltError } from '../errors.ts'
 import { writeFileAtomic } from '../util/atomic-write.ts'

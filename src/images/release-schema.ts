@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { hostPattern, requestTargetPattern, urlPathPattern } from '../core/address-patterns.ts'
 import { isMountable } from '../core/container-path.ts'
 import { namePattern } from '../core/ids.ts'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Digest, ImageDigest } from '../core/ids.ts'
 import { digestSchema } from './descriptor.ts'
 import type { MountPoints } from './mount-points.ts'

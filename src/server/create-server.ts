@@ -45,6 +45,7 @@ const firstItemPatienceMs = 100
 /** The engine over HTTP. Not listening yet. */
 export function createServer(engine: Engine, options: ServerOptions): FastifyInstance {
   const app = fastify({
+    schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     bodyLimit: bodyLimitBytes,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
@@ -71,6 +72,11 @@ export function createServer(engine: Engine, options: ServerOptions): FastifyIns
     { prefix: '/v1' },
   )
   return app
+}
+
+/** Requests are parsed by zod. Fastify's own compilers would be loaded for nothing. */
+function noSchemas(): never {
+  throw new BasaltError('internal.bug', { message: 'a route has a schema of Fastify’s' })
 }
 
 /** Health and stop answer to every CLI version: an upgrade needs them to restart an older server. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { DeploymentId, Digest, EnvironmentId, GroupId, InstanceId } from '../core/ids.ts'
 import type { Release } from '../core/release.ts'
 import type {

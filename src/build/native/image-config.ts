@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Digest } from '../../core/ids.ts'
 import type { NativeRecipe } from '../../core/system.ts'
 import type { Descriptor } from '../../images/content-store.ts'

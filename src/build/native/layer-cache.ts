@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Digest, digestPattern } from '../../core/ids.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import { writeFileAtomic } from '../../util/atomic-write.ts'

@@ -12,14 +12,14 @@ import { withSystemPaths } from '../../util/system-paths.ts'
 /** A log larger than this is put aside when a server starts. */
 const largestLogBytes = 16 * 1024 * 1024
 const startPatienceMs = 60_000
-const pollMs = 15
+const pollMs = 5
 const shownLines = 20
 
 /**
  * The server is idle for most of its life. With V8's own choice for short-lived objects (16 MiB, three times over) a
  * deployment leaves some 20 MB more behind for good, and is no quicker.
  */
-const memoryOptions = ['--max-semi-space-size=8']
+const memoryOptions = ['--min-semi-space-size=8', '--max-semi-space-size=8']
 
 /**
  * Without these, glibc keeps what large buffers of a build needed (malloc(3), mallopt(3)): some 30 MB for good.

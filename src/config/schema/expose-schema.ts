@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { hostPattern, urlPathPattern } from '../../core/address-patterns.ts'
 import { defaults } from '../defaults.ts'
 import { portNumber, text } from './scalars.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defaults } from '../defaults.ts'
 import { exposeSchema } from './expose-schema.ts'
 import { duration, environmentVariables, name, portNumber } from './scalars.ts'

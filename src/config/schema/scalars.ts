@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * The error text of every schema here completes the sentence "`key` must be …". It is also the only text that

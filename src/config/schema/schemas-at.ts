@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ManifestPath } from '../problem-list.ts'
 import { asWritten } from './scalars.ts'
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { BasaltError } from '../../errors.ts'
 import { writeFileAtomic } from '../../util/atomic-write.ts'
 import type { exec } from '../../util/exec.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { EnvironmentId, GroupId, InstanceId } from '../../core/ids.ts'
 import type { RouteTable } from '../../core/route-table.ts'
 import type { Port } from '../../core/system.ts'

@@ -1,6 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { GroupSpec } from '../../core/generation.ts'
 import type { GroupId, InstanceId } from '../../core/ids.ts'

@@ -33,7 +33,8 @@ export function createKeeperLauncher(): KeeperLauncher {
 
   function shellFor({ runtime, mounts }: KeeperRequest): LauncherShell {
     // With mounts of its own it has those of its beginning, and maybe not what was mounted since.
-    if (shell !== null && !mounts.every(shell.sees)) shell.close()
+    const current = shell
+    if (current !== null && !mounts.every((path) => current.sees(path))) current.close()
     if (shell === null || shell.ended) shell = startLauncherShell(runtime.surroundings)
     return shell
   }

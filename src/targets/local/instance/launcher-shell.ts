@@ -25,7 +25,7 @@ const idleMs = 10_000
  * @param surroundings see OciRuntime: given once, to the shell, instead of to every runtime that it starts
  */
 export function startLauncherShell(surroundings: readonly string[]): LauncherShell {
-  const [program = '', ...args] = [...surroundings, '/bin/sh', '-c', loop]
+  const [program, ...args] = [...surroundings, '/bin/sh', '-c', loop]
   const child = spawn(program, args, {
     detached: true,
     cwd: '/',

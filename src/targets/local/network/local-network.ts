@@ -72,7 +72,7 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
     },
     watch(report) {
       // Each of its processes holds the server up, which has instances to look after when it comes back.
-      const securing = setTimeout(() => secure().catch(report), secureAfterMs).unref()
+      const securing = setTimeout(() => void secure().catch(report), secureAfterMs).unref()
       const endWatch = watchNftTable({
         table: plan.firewallTable,
         restore: async () => applyFirewall(plan, (await secure()).apart),

@@ -42,10 +42,8 @@ export interface RuntimeCandidate {
 
 export const unifiedHierarchy = '/sys/fs/cgroup/unified'
 // Slave: what the host unmounts later (a root, a network namespace) goes away in here too.
-const withoutUnified = [
-  ...['unshare', '--mount', '--propagation', 'slave'],
-  ...['sh', '-c', `umount ${unifiedHierarchy} && exec "$@"`, 'sh'],
-]
+const ownMounts = ['unshare', '--mount', '--propagation', 'slave']
+const withoutUnified = [...ownMounts, 'sh', '-c', `umount ${unifiedHierarchy} && exec "$@"`, 'sh']
 
 export const commandOf = (candidate: RuntimeCandidate, args: readonly string[]): readonly string[] => [
   ...surroundingsOf(candidate),

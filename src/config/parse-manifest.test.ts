@@ -290,6 +290,7 @@ services:
     health: { http: up, start: 0s, retries: 900 }
 `)
     expect(found).toEqual([
+      expect.stringContaining('packages cannot be added to the base `scratch`'),
       expect.stringContaining('packages[0]'),
       expect.stringContaining('uses shell syntax'),
       expect.stringContaining('copy[0].from'),

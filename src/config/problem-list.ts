@@ -45,8 +45,10 @@ export class ProblemList {
     return this.#problems.length === 0
   }
 
+  /** A mistaken key says nothing about what it holds, which is judged further; a mistaken value is spoiled. */
   report(path: ManifestPath, message: string, remedy: string, aim: Aim = 'value'): void {
-    this.spoil(path)
+    if (aim === 'value') this.spoil(path)
+    else this.#spoilAround(path)
     this.reportAt(this.#locate(path, aim), message, remedy)
   }
 
@@ -60,13 +62,21 @@ export class ProblemList {
   /** Marks a part that no further check should judge, because its mistake is reported already. */
   spoil(path: ManifestPath): void {
     this.#spoiled.add(path.join(separator))
+    this.#spoilAround(path)
+  }
+
+  #spoilAround(path: ManifestPath): void {
     for (let length = 0; length < path.length; length++)
       this.#aroundSpoiled.add(path.slice(0, length).join(separator))
   }
 
-  /** True when neither the part, nor anything in it or around it, has a problem. */
+  /** True when neither the part's value, nor anything in it or around it, has a problem. */
   isSound(path: ManifestPath): boolean {
-    if (this.#aroundSpoiled.has(path.join(separator))) return false
+    return !this.#aroundSpoiled.has(path.join(separator)) && this.isReadable(path)
+  }
+
+  /** True when neither the part as a whole nor anything around it is spoiled; something in it may be. */
+  isReadable(path: ManifestPath): boolean {
     for (let length = 0; length <= path.length; length++)
       if (this.#spoiled.has(path.slice(0, length).join(separator))) return false
     return true

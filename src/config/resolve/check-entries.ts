@@ -16,9 +16,10 @@ export function checkEntries(
   services: ReadonlyMap<string, KnownService>,
   scope: Scope,
 ): void {
-  const { ingressPort } = environment.spec
+  const { ingressPort } = environment
   const http = new Map<string, Entry>()
-  const httpPorts = new Map<number, string>([[ingressPort, `the ingress of \`${environmentName}\``]])
+  const httpPorts = new Map<number, string>()
+  if (ingressPort !== null) httpPorts.set(ingressPort, `the ingress of \`${environmentName}\``)
   const tcp = new Map<number, Entry>()
   const entries = entriesOf(environment, services, scope)
   for (const entry of entries) {
@@ -50,14 +51,17 @@ function entriesOf(
 ): readonly Entry[] {
   return [...services].flatMap(([service, known]) => {
     const overridden = environment.exposes.get(service)
-    const placed = overridden ?? known.resolved.exposes ?? []
+    const placed = overridden ?? known.resolved.exposes
     const at = overridden === undefined ? known.scope : scope.within('services', service)
     return placed.map((one): Entry => ({ ...one, service, scope: at.within('expose') }))
   })
 }
 
-const httpPlace = (expose: Extract<Expose, { kind: 'http' }>, ingressPort: number): string =>
-  `${expose.host}:${expose.entryPort ?? ingressPort}${expose.path}`
+/** As people write it, with the port where that is known. */
+function httpPlace(expose: Extract<Expose, { kind: 'http' }>, ingressPort: number | null): string {
+  const port = expose.entryPort ?? ingressPort
+  return `${expose.host}${port === null ? '' : `:${port}`}${expose.path}`
+}
 
 const serviceText = (entry: Entry | undefined): string | undefined =>
   entry === undefined ? undefined : `TCP of \`${entry.service}\``

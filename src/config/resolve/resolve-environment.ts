@@ -3,6 +3,7 @@ import { closestName } from '../closest-name.ts'
 import { defaults } from '../defaults.ts'
 import type { EnvironmentManifest, OverrideManifest } from '../schema/manifest-schema.ts'
 import type { ServiceManifest } from '../schema/service-schema.ts'
+import { isBlock } from './is-block.ts'
 import { type PlacedExpose, resolveExpose } from './resolve-expose.ts'
 import { resolveLimits } from './resolve-process.ts'
 import type { ResolvedService } from './resolve-service.ts'
@@ -18,6 +19,8 @@ export interface KnownService {
 
 export interface ResolvedEnvironment {
   readonly spec: EnvironmentSpec
+  /** Null when it cannot be read. */
+  readonly ingressPort: number | null
   /** The ways in that replace a service's own, by service. */
   readonly exposes: ReadonlyMap<string, readonly PlacedExpose[]>
 }
@@ -36,10 +39,7 @@ export function resolveEnvironment(
   for (const [name, override] of Object.entries(written)) {
     const service = services.get(name)
     const at = scope.within('services', name)
-    if (service === undefined) {
-      reportUnknownService(name, [...services.keys()], at)
-      continue
-    }
+    if (service === undefined) reportUnknownService(name, [...services.keys()], at)
     if (!isBlock(override)) continue
     const placed = resolveExposes(override, service, at)
     if (placed !== null) exposes.set(name, placed)
@@ -48,6 +48,7 @@ export function resolveEnvironment(
   const { environment: usual } = defaults
   return {
     exposes,
+    ingressPort: scope.isSound('ingress') ? (environment.ingress ?? usual.ingress) : null,
     spec: {
       target: ifSound('target', environment.target, usual.target),
       ingressPort: ifSound('ingress', environment.ingress, usual.ingress),
@@ -60,12 +61,12 @@ export function resolveEnvironment(
 
 function resolveOverride(
   override: OverrideManifest,
-  { manifest }: KnownService,
+  service: KnownService | undefined,
   exposes: readonly PlacedExpose[] | null,
   scope: Scope,
 ): ServiceOverride {
   const replicas = scope.isSound('replicas') ? override.replicas : undefined
-  if (isBlock(manifest) && manifest.stateful === true && (replicas ?? 1) > 1)
+  if (isBlock(service?.manifest) && service.manifest.stateful === true && (replicas ?? 1) > 1)
     scope.report(
       ['replicas'],
       'a stateful service has one instance only',
@@ -74,19 +75,18 @@ function resolveOverride(
   return {
     ...(replicas !== undefined && { replicas }),
     ...(override.env !== undefined && scope.isSound('env') && { env: textValues(override.env) }),
-    ...(override.limits !== undefined &&
-      scope.isSound('limits') && { limits: resolveLimits(override.limits, scope.within('limits')) }),
+    ...(override.limits !== undefined && { limits: resolveLimits(override.limits, scope.within('limits')) }),
     ...(exposes !== null && { expose: exposes.map(({ expose }) => expose) }),
   }
 }
 
 function resolveExposes(
   override: OverrideManifest,
-  { resolved }: KnownService,
+  service: KnownService | undefined,
   scope: Scope,
 ): readonly PlacedExpose[] | null {
-  if (override.expose === undefined || resolved.ports === null || !scope.isSound('expose')) return null
-  return resolveExpose(override.expose, resolved.ports, scope.within('expose'))
+  if (override.expose === undefined) return null
+  return resolveExpose(override.expose, service?.resolved.ports ?? null, scope.within('expose'))
 }
 
 function reportUnknownService(name: string, known: readonly string[], scope: Scope): void {
@@ -97,7 +97,3 @@ function reportUnknownService(name: string, known: readonly string[], scope: Sco
       : `did you mean \`${close}\`?`
   scope.report([], `there is no service \`${name}\``, remedy, 'key')
 }
-
-/** What the schema has refused may be anything. */
-export const isBlock = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

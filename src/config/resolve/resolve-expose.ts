@@ -13,21 +13,35 @@ export interface PlacedExpose {
   readonly path: ManifestPath
 }
 
-/** `scope` is that of the `expose` key. Ways in that make no sense are reported and left out. */
+/**
+ * `scope` is that of the `expose` key; `ports` are null when they are not known. A way in whose port is mistaken still
+ * has its place in the environment; one that cannot be read is left out.
+ */
 export function resolveExpose(
   written: ExposeManifest | undefined,
-  ports: readonly Port[],
+  ports: readonly Port[] | null,
   scope: Scope,
 ): readonly PlacedExpose[] {
-  if (written === undefined || written === false) return []
-  const items: readonly (readonly [ManifestPath, string | ExposeBlock])[] = Array.isArray(written)
-    ? written.map((item, index) => [[index], item])
-    : [[[], written === true ? {} : written]]
-  return items.flatMap(([path, item]) => {
+  return readableItems(written, scope).flatMap(([path, item]) => {
     const block = typeof item === 'string' ? parseShort(item, scope, path) : item
     const expose = block === null ? null : resolveOne(block, ports, scope, path)
     return expose === null ? [] : [{ expose, path }]
   })
+}
+
+type Readable = string | Partial<ExposeBlock>
+
+function readableItems(
+  written: ExposeManifest | undefined,
+  scope: Scope,
+): readonly (readonly [ManifestPath, Readable])[] {
+  if (Array.isArray(written)) return scope.soundItems(written).map(([index, item]) => [[index], item])
+  if (typeof written === 'object') {
+    const block = scope.soundPart(written)
+    return block === undefined ? [] : [[[], block]]
+  }
+  if (written === undefined || written === false || !scope.isSound()) return []
+  return [[[], written === true ? {} : written]]
 }
 
 /** `host`, `host/path` or `/path`. */
@@ -48,32 +62,31 @@ function parseShort(text: string, scope: Scope, path: ManifestPath): ExposeBlock
 
 function resolveOne(
   block: ExposeBlock,
-  ports: readonly Port[],
+  ports: readonly Port[] | null,
   scope: Scope,
   path: ManifestPath,
 ): Expose | null {
-  return block.tcp === undefined
-    ? resolveHttp(block, ports, scope, path)
-    : resolveTcp(block, block.tcp, ports, scope, path)
+  if (block.tcp !== undefined) return resolveTcp(block, block.tcp, ports, scope, path)
+  // Which protocol was meant is not known.
+  if (!isPartSound(scope, path, ['tcp'])) return null
+  return resolveHttp(block, ports, scope, path)
 }
 
 function resolveHttp(
   block: ExposeBlock,
-  ports: readonly Port[],
+  ports: readonly Port[] | null,
   scope: Scope,
   path: ManifestPath,
 ): Expose | null {
-  const port = pickPort(ports, 'http', block.port)
-  if (port === null) {
-    reportNoPort('http', block, ports, scope, path)
-    return null
-  }
+  const port = choosePort('http', block, ports, scope, path)
+  // A host or path that cannot be read has no place yet.
+  if (!isPartSound(scope, path, ['host', 'path', 'listen'])) return null
   const urlPath = block.path ?? defaults.expose.path
   return {
     kind: 'http',
     host: (block.host ?? defaults.expose.host).toLowerCase(),
     path: urlPath === '/' ? urlPath : urlPath.replace(/\/$/, ''),
-    port,
+    port: port ?? 0,
     entryPort: block.listen ?? null,
   }
 }
@@ -81,28 +94,39 @@ function resolveHttp(
 function resolveTcp(
   block: ExposeBlock,
   entryPort: number,
-  ports: readonly Port[],
+  ports: readonly Port[] | null,
   scope: Scope,
   path: ManifestPath,
-): Expose | null {
-  const alien = (['host', 'path', 'listen'] as const).find((key) => block[key] !== undefined)
-  if (alien !== undefined) {
-    scope.report(
-      [...path, alien],
-      `\`${alien}\` does not go with \`tcp\``,
-      'TCP is told apart by its entry port alone: remove it.',
-      'key',
-    )
-    return null
-  }
+): Expose {
+  for (const alien of ['host', 'path', 'listen'] as const)
+    if (block[alien] !== undefined)
+      scope.report(
+        [...path, alien],
+        `\`${alien}\` does not go with \`tcp\``,
+        'TCP is told apart by its entry port alone: remove it.',
+        'key',
+      )
   // The same number inside and outside is what `tcp: 5432` says at first sight.
-  const port = pickPort(ports, 'tcp', block.port)
-  const same = block.port === undefined ? pickPort(ports, 'tcp', entryPort) : null
-  if (port === null) {
-    reportNoPort('tcp', block, ports, scope, path)
-    return null
-  }
-  return { kind: 'tcp', port: same ?? port, entryPort }
+  const same = block.port === undefined ? pickPort(ports ?? [], 'tcp', entryPort) : null
+  const port = choosePort('tcp', block, ports, scope, path)
+  return { kind: 'tcp', port: same ?? port ?? 0, entryPort }
+}
+
+const isPartSound = (scope: Scope, path: ManifestPath, keys: readonly string[]): boolean =>
+  scope.within(...path).isSound(...keys)
+
+/** Null when there is none, which is reported unless it cannot be known. */
+function choosePort(
+  protocol: Port['protocol'],
+  block: ExposeBlock,
+  ports: readonly Port[] | null,
+  scope: Scope,
+  path: ManifestPath,
+): number | null {
+  if (ports === null || !isPartSound(scope, path, ['port'])) return null
+  const port = pickPort(ports, protocol, block.port)
+  if (port === null) reportNoPort(protocol, block, ports, scope, path)
+  return port
 }
 
 const pickPort = (

@@ -2,12 +2,15 @@ import type { HealthCheck, HealthTiming, Port } from '../../core/system.ts'
 import { defaults } from '../defaults.ts'
 import type { ManifestPath } from '../problem-list.ts'
 import type { HealthManifest, ServiceManifest } from '../schema/service-schema.ts'
+import { isBlock } from './is-block.ts'
 import { resolveArguments } from './resolve-arguments.ts'
 import { portsText } from './resolve-ports.ts'
 import { resolveDuration } from './resolve-timing.ts'
 import type { Scope } from './scope.ts'
 
-/** Null when its own or the ports' mistakes are reported already. */
+/**
+ * `ports` are null when they are not known. Null when the check cannot be told, because of a mistake that is reported.
+ */
 export function resolveHealth(
   written: ServiceManifest['health'],
   ports: readonly Port[] | null,
@@ -18,30 +21,32 @@ export function resolveHealth(
   if (written === 'running') return { kind: 'running', ...resolveTiming({}, health) }
   const block: HealthManifest =
     typeof written === 'string' ? { http: written } : (health.soundPart(written) ?? {})
-  const at: ManifestPath = typeof written === 'string' ? [] : ['http']
   const timing = resolveTiming(block, health)
+  if (isBlock(written)) refuseSeveralWays(Object.keys(written), health)
+  const command = block.command === undefined ? null : resolveArguments(block.command, health, ['command'])
   if (ports === null) return null
 
-  const ways = (['http', 'tcp', 'command'] as const).filter((way) => block[way] !== undefined)
+  if (block.tcp !== undefined) requireDeclared(block.tcp, ports, health, ['tcp'])
+  if (command !== null) return { kind: 'command', command, ...timing }
+  if (block.tcp !== undefined) return { kind: 'tcp', port: block.tcp, ...timing }
+  if (block.http === undefined && block.port === undefined) return defaultCheck(ports, timing)
+  const port = block.port ?? ports[0]?.port
+  if (port === undefined) {
+    const at: ManifestPath = typeof written === 'string' ? [] : ['http']
+    health.report(at, 'there is no port to ask', 'Declare `port`, or write `health: running`.')
+  } else if (block.port !== undefined) requireDeclared(port, ports, health, ['port'])
+  return { kind: 'http', path: block.http ?? defaults.health.path, port: port ?? 0, ...timing }
+}
+
+/** `keys` are all that are written, sound or not. */
+function refuseSeveralWays(keys: readonly string[], health: Scope): void {
+  const ways = ['http', 'tcp', 'command'].filter((way) => keys.includes(way))
   if (ways.length > 1) {
     const fact = `${ways.map((way) => `\`${way}\``).join(' and ')} are both given`
     health.report([ways[1] ?? ''], fact, 'Keep one way to ask.', 'key')
   }
-  if (block.port !== undefined && (block.tcp !== undefined || block.command !== undefined))
+  if (keys.includes('port') && (keys.includes('tcp') || keys.includes('command')))
     health.report(['port'], '`port` belongs to `http`', 'Write `tcp: <port>`, or remove it.', 'key')
-
-  if (block.command !== undefined)
-    return { kind: 'command', command: resolveArguments(block.command, health, ['command']), ...timing }
-  if (block.tcp !== undefined) {
-    requireDeclared(block.tcp, ports, health, ['tcp'])
-    return { kind: 'tcp', port: block.tcp, ...timing }
-  }
-  if (block.http === undefined && block.port === undefined) return defaultCheck(ports, timing)
-  const port = block.port ?? ports[0]?.port
-  if (port === undefined)
-    health.report(at, 'there is no port to ask', 'Declare `port`, or write `health: running`.')
-  else if (block.port !== undefined) requireDeclared(port, ports, health, ['port'])
-  return { kind: 'http', path: block.http ?? defaults.health.path, port: port ?? 0, ...timing }
 }
 
 function defaultCheck(ports: readonly Port[], timing: HealthTiming): HealthCheck {

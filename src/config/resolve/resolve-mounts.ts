@@ -3,6 +3,7 @@ import type { VolumeMount, WritablePath } from '../../core/system.ts'
 import { defaults } from '../defaults.ts'
 import type { ManifestPath } from '../problem-list.ts'
 import type { ServiceManifest } from '../schema/service-schema.ts'
+import { isBlock } from './is-block.ts'
 import { sizeBytes } from './quantities.ts'
 import type { Scope } from './scope.ts'
 
@@ -13,10 +14,13 @@ interface Mounts {
 
 const pageBytes = 4096
 
-/** Writable paths and volumes; none may lie in another or hide what the runtime mounts. */
-export function resolveMounts(service: ServiceManifest, scope: Scope): Mounts | null {
-  if (!scope.isSound('writable', 'volumes', 'stateful')) return null
-  const writable = (service.writable ?? []).map((item, index): WritablePath => {
+/**
+ * Writable paths and volumes; none may lie in another or hide what the runtime mounts. Unsound parts are left out: a
+ * mistake is reported, so nobody sees the result.
+ */
+export function resolveMounts(service: ServiceManifest, scope: Scope): Mounts {
+  const items = scope.within('writable').soundItems(service.writable)
+  const writable = items.flatMap(([index, item]): readonly (WritablePath & PlacedPath)[] => {
     const { path, size } = typeof item === 'string' ? { path: item } : item
     const bytes = sizeBytes(size ?? defaults.writableSize)
     if (bytes < pageBytes || !Number.isSafeInteger(bytes))
@@ -25,27 +29,27 @@ export function resolveMounts(service: ServiceManifest, scope: Scope): Mounts | 
         `${String(size)} is no useful size`,
         'Write for example `16M`.',
       )
-    return { path: withoutTrailingSlash(path), sizeBytes: bytes }
+    if (path === undefined) return []
+    return [{ path: withoutTrailingSlash(path), sizeBytes: bytes, at: ['writable', index] }]
   })
-  const volumes = Object.entries(service.volumes ?? {}).map(
-    ([name, path]): VolumeMount => ({ name, path: withoutTrailingSlash(path) }),
+  const volumes = Object.entries(scope.within('volumes').soundPart(service.volumes) ?? {}).flatMap(
+    ([name, path]): readonly VolumeMount[] =>
+      path === undefined ? [] : [{ name, path: withoutTrailingSlash(path) }],
   )
-  if (volumes.length > 0 && service.stateful !== true)
+  if (volumeNames(service).length > 0 && scope.isSound('stateful') && service.stateful !== true)
     scope.report(
       ['volumes'],
       'volumes need a stateful service',
       'Add `stateful: true`, or use `writable` for data that may go with the instance.',
       'key',
     )
-  refuseOverlaps(
-    [
-      ...writable.map(({ path }, index) => ({ path, at: ['writable', index] })),
-      ...volumes.map(({ path, name }) => ({ path, at: ['volumes', name] })),
-    ],
-    scope,
-  )
-  return { writable, volumes }
+  refuseOverlaps([...writable, ...volumes.map(({ path, name }) => ({ path, at: ['volumes', name] }))], scope)
+  return { writable: writable.map(({ path, sizeBytes }) => ({ path, sizeBytes })), volumes }
 }
+
+/** Sound or not. */
+export const volumeNames = ({ volumes }: ServiceManifest): readonly string[] =>
+  isBlock(volumes) ? Object.keys(volumes) : []
 
 interface PlacedPath {
   readonly path: string
@@ -64,6 +68,7 @@ function refuseOverlaps(mounts: readonly PlacedPath[], scope: Scope): void {
     }
     const other = mounts
       .slice(0, index)
+      .filter(({ path }) => !belongsToRuntime(path))
       .find(({ path }) => isWithin(mount.path, path) || isWithin(path, mount.path))
     if (other === undefined) continue
     const fact =

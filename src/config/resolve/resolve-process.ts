@@ -23,8 +23,9 @@ export function resolveLimits(block: ServiceManifest['limits'], scope: Scope): P
 }
 
 /** Sorted, with the `CAP_` prefix, each once. */
-export function resolveCapabilities(written: readonly string[] = [], scope: Scope): readonly string[] {
-  const names = written.map((name, index) => {
+export function resolveCapabilities(written: readonly string[] | undefined, scope: Scope): readonly string[] {
+  const sound = scope.within('capabilities').soundItems(written)
+  const names = sound.map(([index, name]) => {
     const bare = name.toUpperCase().replace(/^CAP_/, '')
     if (!linuxCapabilities.includes(bare)) {
       const close = closestName(bare, linuxCapabilities)

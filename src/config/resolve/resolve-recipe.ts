@@ -7,7 +7,7 @@ import type { RecipeManifest } from '../schema/recipe-schema.ts'
 import { resolveArguments } from './resolve-arguments.ts'
 import { withoutTrailingSlash } from './resolve-mounts.ts'
 import { resolveOwner, resolveUser } from './resolve-user.ts'
-import type { Scope } from './scope.ts'
+import type { Scope, SoundItem } from './scope.ts'
 import { textValues } from './text-values.ts'
 
 /** `scope` is that of the `build` key. Null when that is no block. */
@@ -15,7 +15,7 @@ export function resolveRecipe(block: RecipeManifest, scope: Scope): NativeRecipe
   const recipe = scope.soundPart(block)
   if (recipe === undefined) return null
   const base = resolveBase(recipe.base ?? 'debian')
-  if (base.kind !== 'debian' && (recipe.packages ?? []).length > 0)
+  if (base.kind !== 'debian' && Array.isArray(block.packages) && block.packages.length > 0)
     scope.report(
       ['packages'],
       `packages cannot be added to the base \`${recipe.base}\``,
@@ -32,7 +32,7 @@ export function resolveRecipe(block: RecipeManifest, scope: Scope): NativeRecipe
     env: textValues(recipe.env),
     workdir: withoutTrailingSlash(recipe.workdir ?? defaults.build.workdir),
     entrypoint:
-      recipe.entrypoint === undefined ? [] : resolveArguments(recipe.entrypoint, scope, ['entrypoint']),
+      block.entrypoint === undefined ? [] : resolveArguments(block.entrypoint, scope, ['entrypoint']),
     user: resolveUser(recipe.user, scope),
     labels: textValues(recipe.labels),
   }
@@ -53,21 +53,22 @@ export function digestIn(reference: string): Digest {
 
 type CopyManifest = NonNullable<RecipeManifest['copy']>[number]
 
-function resolveCopy(written: CopyManifest, scope: Scope, path: ManifestPath): CopySpec {
+function resolveCopy(written: SoundItem<CopyManifest>, scope: Scope, path: ManifestPath): CopySpec {
   const copy = typeof written === 'string' ? fromShort(written) : written
-  if (copy.to !== '/' && copy.to.endsWith('/'))
+  const { from: source = '', to = '/' } = copy
+  if (to !== '/' && to.endsWith('/'))
     scope.report(
       typeof written === 'string' ? path : [...path, 'to'],
-      `\`${copy.to}\` ends with \`/\`, which leaves open what the copy is called`,
-      `Write its full path: \`${copy.to.slice(0, -1)}\` for a folder, \`${copy.to}${copy.from.split('/').at(-1) ?? ''}\` for a file.`,
+      `\`${to}\` ends with \`/\`, which leaves open what the copy is called`,
+      `Write its full path: \`${to.slice(0, -1)}\` for a folder, \`${to}${source.split('/').at(-1) ?? ''}\` for a file.`,
     )
-  const from = copy.from
+  const from = source
     .split('/')
     .filter((segment) => segment !== '' && segment !== '.')
     .join('/')
   return {
     from: from === '' ? '.' : from,
-    to: withoutTrailingSlash(copy.to),
+    to: withoutTrailingSlash(to),
     mode: copy.mode === undefined ? null : Number.parseInt(String(copy.mode), 8),
     ...resolveOwner(copy.owner, scope, path),
     ignore: copy.ignore ?? [],

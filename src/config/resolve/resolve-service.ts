@@ -16,14 +16,14 @@ import { textValues } from './text-values.ts'
 export interface ResolvedService {
   /** Null when a mistake was reported. */
   readonly spec: ServiceSpec | null
-  /** Null when the ports or ways in are mistaken themselves. */
+  /** Null when they are not known. */
   readonly ports: RunSpec['ports'] | null
-  readonly exposes: readonly PlacedExpose[] | null
+  /** Those that could be read. */
+  readonly exposes: readonly PlacedExpose[]
 }
 
 /**
- * One service with its defaults. Each aspect is judged when the keys that it reads are sound, so that a mistake
- * in one does not hide those in the others.
+ * One service with its defaults. Each aspect reads what is sound of its keys, so that a mistake hides no other one.
  */
 export function resolveService(
   name: string,
@@ -34,15 +34,12 @@ export function resolveService(
   const source = resolveSource(service, scope)
   const ports = resolvePorts(service, scope)
   const health = resolveHealth(service.health, ports, scope)
-  const exposes =
-    ports === null || !scope.isSound('expose')
-      ? null
-      : resolveExpose(service.expose, ports, scope.within('expose'))
+  const exposes = resolveExpose(service.expose, ports, scope.within('expose'))
   const mounts = resolveMounts(service, scope)
   const needs = resolveNeeds(name, service, siblings, scope)
   const process = resolveProcess(service, scope)
   checkReplicas(service, scope)
-  if (!source || !ports || !health || !exposes || !mounts || !needs || !process || !scope.isSound())
+  if (source === null || ports === null || health === null || !scope.isSound())
     return { spec: null, ports, exposes }
   return {
     ports,
@@ -58,31 +55,27 @@ export function resolveService(
 }
 
 function resolveSource(service: ServiceManifest, scope: Scope): ImageSource | null {
-  if (!scope.isSound('image')) return null
-  const isRecipe = scope.within('build').soundPart(service.build) !== undefined
-  if (isRecipe && service.image !== undefined) {
-    scope.report(['image'], '`build` and `image` are both given', 'Keep one of them.', 'key')
-    return null
+  const build = scope.within('build')
+  const recipe = service.build === undefined ? null : resolveRecipe(service.build, build)
+  if (service.image !== undefined) {
+    if (recipe !== null && scope.isSound('image'))
+      scope.report(['image'], '`build` and `image` are both given', 'Keep one of them.', 'key')
+    return scope.isSound('image') ? { kind: 'image', digest: digestIn(service.image) } : null
   }
-  if (service.image !== undefined) return { kind: 'image', digest: digestIn(service.image) }
-  if (service.build === undefined && !scope.isSound('build')) return null
-  if (service.build === undefined) {
+  if (service.build === undefined && scope.isSound('build', 'image'))
     scope.report(
       [],
       'the service has neither `build` nor `image`',
       'Say how its image is built, or name one by digest.',
       'key',
     )
-    return null
-  }
-  const recipe = resolveRecipe(service.build, scope.within('build'))
   if (recipe === null) return null
-  const inherits = recipe.base.kind === 'image'
   if (
-    scope.isSound('build', 'command') &&
-    recipe.entrypoint.length === 0 &&
-    service.command === undefined &&
-    !inherits
+    build.isSound('base', 'entrypoint') &&
+    scope.isSound('command') &&
+    recipe.base.kind !== 'image' &&
+    service.build?.entrypoint === undefined &&
+    service.command === undefined
   )
     scope.report(
       ['build'],
@@ -98,7 +91,7 @@ function resolveNeeds(
   service: ServiceManifest,
   siblings: readonly string[],
   scope: Scope,
-): readonly string[] | null {
+): readonly string[] {
   const needs = scope.within('needs').soundItems(service.needs)
   for (const [index, need] of needs) {
     if (needs.some(([before, other]) => before < index && other === need))
@@ -121,22 +114,17 @@ function resolveNeeds(
       scope.report(['needs', index], `there is no service \`${need}\``, remedy)
     }
   }
-  return scope.isSound('needs') ? [...(service.needs ?? [])].toSorted() : null
+  return needs.map(([, need]) => need).toSorted()
 }
 
 type Process = Pick<RunSpec, 'command' | 'env' | 'limits' | 'user' | 'capabilities' | 'stop'>
 
-function resolveProcess(service: ServiceManifest, scope: Scope): Process | null {
-  const sound = (key: keyof ServiceManifest): boolean => scope.isSound(key)
-  const command =
-    service.command === undefined || !sound('command')
-      ? null
-      : resolveArguments(service.command, scope, ['command'])
+function resolveProcess(service: ServiceManifest, scope: Scope): Process {
+  const command = service.command === undefined ? null : resolveArguments(service.command, scope, ['command'])
   const limits = resolveLimits(service.limits, scope.within('limits'))
-  const capabilities = sound('capabilities') ? resolveCapabilities(service.capabilities, scope) : null
+  const capabilities = resolveCapabilities(service.capabilities, scope)
   const stop = resolveStop(service.stop, scope)
-  const user = sound('user') ? resolveUser(service.user, scope) : null
-  if (capabilities === null || !sound('env')) return null
+  const user = scope.isSound('user') ? resolveUser(service.user, scope) : null
   return {
     command,
     env: textValues(service.env),

@@ -3,7 +3,9 @@ import { defaults } from '../defaults.ts'
 import type { ProblemList } from '../problem-list.ts'
 import type { Manifest } from '../schema/manifest-schema.ts'
 import { checkEntries } from './check-entries.ts'
-import { isBlock, type KnownService, resolveEnvironment } from './resolve-environment.ts'
+import { isBlock } from './is-block.ts'
+import { type KnownService, resolveEnvironment } from './resolve-environment.ts'
+import { volumeNames } from './resolve-mounts.ts'
 import { resolveService } from './resolve-service.ts'
 import { type Scope, scopeOf } from './scope.ts'
 
@@ -34,7 +36,7 @@ function resolveServices(manifest: Manifest, scope: Scope): ReadonlyMap<string, 
       at.report([], '`localhost` always means the instance itself', 'Choose another name.', 'key')
     const resolved = isBlock(service)
       ? resolveService(name, service, names, at)
-      : { spec: null, ports: null, exposes: null }
+      : { spec: null, ports: null, exposes: [] }
     known.set(name, { manifest: service, resolved, scope: at })
   }
   refuseSharedVolumes(known)
@@ -44,8 +46,8 @@ function resolveServices(manifest: Manifest, scope: Scope): ReadonlyMap<string, 
 /** A volume belongs to an environment by its name: a second service would be a second writer. */
 function refuseSharedVolumes(services: ReadonlyMap<string, KnownService>): void {
   const writers = new Map<string, string>()
-  for (const [service, { resolved, scope }] of services)
-    for (const { name } of resolved.spec?.run.volumes ?? []) {
+  for (const [service, { manifest, scope }] of services)
+    for (const name of isBlock(manifest) ? volumeNames(manifest) : []) {
       const writer = writers.get(name)
       if (writer === undefined) writers.set(name, service)
       else

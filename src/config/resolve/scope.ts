@@ -11,9 +11,11 @@ export interface Scope {
    * the others. Undefined when it is none, or not sound as a whole.
    */
   soundPart<Block extends object>(block: Block | undefined): Partial<Block> | undefined
-  /** The items of the list that stands here which are sound, with their places in it. */
-  soundItems<Item>(list: readonly Item[] | undefined): readonly (readonly [number, Item])[]
+  /** What may be read of the list that stands here: its sound items, and the sound parts of its blocks, with their places. */
+  soundItems<Item>(list: readonly Item[] | undefined): readonly (readonly [number, SoundItem<Item>])[]
 }
+
+export type SoundItem<Item> = Item extends object ? Partial<Item> : Item
 
 export const scopeOf = (problems: ProblemList, path: ManifestPath = []): Scope => ({
   report: (relative, fact, remedy, aim) => problems.report([...path, ...relative], fact, remedy, aim),
@@ -22,9 +24,20 @@ export const scopeOf = (problems: ProblemList, path: ManifestPath = []): Scope =
   within: (...relative) => scopeOf(problems, [...path, ...relative]),
   soundPart<Block extends object>(block: Block | undefined): Partial<Block> | undefined {
     if (typeof block !== 'object' || block === null || Array.isArray(block)) return undefined
+    if (!problems.isReadable(path)) return undefined
     const sound = Object.entries(block).filter(([key]) => problems.isSound([...path, key]))
     return Object.fromEntries(sound) as Partial<Block>
   },
-  soundItems: (list) =>
-    Array.isArray(list) ? [...list.entries()].filter(([index]) => problems.isSound([...path, index])) : [],
+  soundItems<Item>(list: readonly Item[] | undefined): readonly (readonly [number, SoundItem<Item>])[] {
+    if (!Array.isArray(list)) return []
+    return list.flatMap((item: Item, index): readonly (readonly [number, SoundItem<Item>])[] => {
+      const isScalar = typeof item !== 'object' || item === null
+      const sound = isScalar
+        ? problems.isSound([...path, index])
+          ? item
+          : undefined
+        : scopeOf(problems, [...path, index]).soundPart(item)
+      return sound === undefined ? [] : [[index, sound as SoundItem<Item>]]
+    })
+  },
 })

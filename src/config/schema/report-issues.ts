@@ -1,10 +1,10 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { closestName } from '../closest-name.ts'
 import { familiarKeys } from '../familiar-keys.ts'
 import type { ManifestPath, ProblemList } from '../problem-list.ts'
 import { describeValue, pathText } from './describe-value.ts'
 import { manifestSchema } from './manifest-schema.ts'
-import { keysAt } from './schemas-at.ts'
+import { keysAt, schemasAt } from './schemas-at.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -22,6 +22,7 @@ function reportIssue(issue: Issue, base: ManifestPath, root: unknown, problems: 
   }
   if (issue.code === 'invalid_key') {
     reportName(path, issue, problems)
+    reportUnder(path, root, problems)
     return
   }
   if (issue.code === 'invalid_union') {
@@ -63,6 +64,7 @@ function reportUnknownKey(path: ManifestPath, root: unknown, problems: ProblemLi
   const remedy =
     close !== null ? `did you mean \`${close}\`?` : familiar === undefined ? listed : sentence(familiar)
   problems.report(path, `\`${key}\` is not known here`, remedy, 'key')
+  problems.spoil(path)
 }
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`
@@ -76,9 +78,18 @@ function reportName(
   problems.report(path, `\`${String(path.at(-1))}\` must be ${rule}`, 'Rename it.', 'key')
 }
 
+/** zod does not look at what stands under a name that it refuses. */
+function reportUnder(path: ManifestPath, root: unknown, problems: ProblemList): void {
+  const record = schemasAt(manifestSchema, path.slice(0, -1)).find((schema) => schema instanceof z.ZodRecord)
+  if (record === undefined) return
+  const checked = z.safeParse(record.valueType, valueAt(root, path))
+  for (const found of checked.error?.issues ?? []) reportIssue(found, path, root, problems)
+}
+
 function reportMissing(path: ManifestPath, rule: string, problems: ProblemList): void {
   const around = path.length === 1 ? 'the manifest' : `\`${pathText(path.slice(0, -1))}\``
   problems.report(path, `${around} has no \`${String(path.at(-1))}\``, `It must be ${rule}.`, 'key')
+  problems.spoil(path)
 }
 
 function reportWrong(path: ManifestPath, rule: string, value: unknown, problems: ProblemList): void {

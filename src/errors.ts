@@ -87,6 +87,10 @@ export const errorCatalogue = {
   'volume.in-use': { kind: 'environment', summary: 'a volume is still written by another instance' },
 
   'router.failed': { kind: 'environment', summary: 'HAProxy refused a command or is not running' },
+  'router.restarted': {
+    kind: 'environment',
+    summary: 'HAProxy ended by itself or no longer answered, and another one was started in its place',
+  },
   'router.full': { kind: 'environment', summary: 'the router has no free slot for another group' },
   'port.taken': {
     kind: 'environment',

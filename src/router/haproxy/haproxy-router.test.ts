@@ -411,13 +411,16 @@ describe('a router of HAProxy', () => {
     await router.switch(routes, op)
     const address = await router.address(cache)
 
-    process.kill(await haproxyPid(), 'SIGKILL')
+    const killed = await haproxyPid()
+    process.kill(killed, 'SIGKILL')
     await expect.poll(async () => (await ask(url())).text, { timeout: 5000, interval: 20 }).toBe('web')
     expect((await ask(`http://127.0.0.1:${tcpEntry}/`)).text).toBe('cache')
     expect((await ask(`http://${address}:${cachePort}/`)).text).toBe('cache')
     expect(await router.routes(environment, op)).toEqual(routes)
     expect((await router.members(op)).size).toBe(2)
-    expect(home.reports).toEqual([])
+    await expect
+      .poll(() => home.reports.map(({ code, details }) => ({ code, details })))
+      .toEqual([{ code: 'router.restarted', details: { endedPid: killed, pid: await haproxyPid() } }])
   })
 
   it('is started again by the next server when HAProxy died without one', async () => {

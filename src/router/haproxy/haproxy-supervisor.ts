@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { BasaltError } from '../../errors.ts'
 import { execOrThrow } from '../../util/exec.ts'
 import { createMutex } from '../../util/mutex.ts'
-import { isRunning } from '../../util/process-identity.ts'
+import { identityText, isRunning, type ProcessIdentity } from '../../util/process-identity.ts'
 import { watchNftTable } from '../../util/watch-nft-table.ts'
 import type { EntryPort } from '../router.ts'
 import type { RouterNetwork } from '../router-network.ts'
@@ -176,16 +176,17 @@ export class HaproxySupervisor {
     void found.socket.closed.then(async () => {
       if (this.#running !== found) return
       this.#running = null
-      await this.#recover()
+      await this.#recover(process.identity)
     })
     return found
   }
 
   /** HAProxy died, or only the conversation ended: whichever it was, there is one afterwards. */
-  async #recover(): Promise<void> {
+  async #recover(lost: ProcessIdentity): Promise<void> {
     for (let attempt = 0; !this.#closing.signal.aborted; attempt++) {
       try {
-        await this.ensure()
+        const { identity } = (await this.ensure()).process
+        if (identityText(identity) !== identityText(lost)) this.#options.report(restarted(lost, identity))
         return
       } catch (error) {
         reportTo(this.#options.report)(error)
@@ -235,6 +236,14 @@ export const latePorts = (state: RouterState, process: HaproxyProcess): readonly
     ({ port, protocol }) =>
       !process.entryPorts.some((bound) => bound.port === port && bound.protocol === protocol),
   )
+
+const restarted = (lost: ProcessIdentity, now: ProcessIdentity): BasaltError =>
+  new BasaltError('router.restarted', {
+    message: `HAProxy (pid ${lost.pid}) ended; another one (pid ${now.pid}) was started, and all routes are in force again`,
+    remedy:
+      'Connections that were open are lost. The kernel log says whether memory ran out: dmesg | grep -i oom',
+    details: { endedPid: lost.pid, pid: now.pid },
+  })
 
 const reportTo =
   (report: (error: BasaltError) => void) =>

@@ -84,6 +84,10 @@ export const errorCatalogue = {
     kind: 'environment',
     summary: 'another program removed firewall rules of Basalt, which were set again',
   },
+  'network.forwarding-lost': {
+    kind: 'environment',
+    summary: 'another program turned IP forwarding off, which was turned on again',
+  },
   'volume.in-use': { kind: 'environment', summary: 'a volume is still written by another instance' },
 
   'router.failed': { kind: 'environment', summary: 'HAProxy refused a command or is not running' },

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { BasaltError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../util/atomic-write.ts'
 import { runFolder } from './host-lock.ts'
 
@@ -16,7 +17,7 @@ const recordSchema = z.array(z.string())
  * found it on and relies on it. Only under the host lock.
  */
 export async function interfacesToKeepApart(): Promise<readonly string[]> {
-  if (await forwards(forwardingFile)) return await readRecord()
+  if (await isForwardingOn()) return await readRecord()
   const apart = []
   // A name that nftables could misread is left out.
   for (const name of (await otherInterfaces()).filter((other) => /^[\w.:@-]+$/.test(other)))
@@ -24,6 +25,8 @@ export async function interfacesToKeepApart(): Promise<readonly string[]> {
   await writeFileAtomic(recordFile, JSON.stringify(apart))
   return apart
 }
+
+export const isForwardingOn = (): Promise<boolean> => forwards(forwardingFile)
 
 /** Without it no instance reaches the world. */
 export const turnForwardingOn = (): Promise<void> => writeFile(forwardingFile, '1')
@@ -38,6 +41,13 @@ export async function turnForwardingOffAgain(): Promise<void> {
   await writeFile(forwardingFile, '0')
   await rm(recordFile, { force: true })
 }
+
+export const forwardingLost = (): BasaltError =>
+  new BasaltError('network.forwarding-lost', {
+    message:
+      'another program turned IP forwarding off (net.ipv4.ip_forward); it is on again for instances, while the host’s other interfaces are kept apart',
+    remedy: 'Let that program leave it on: `sysctl --system` reads /etc/sysctl.conf and /etc/sysctl.d.',
+  })
 
 /** An interface that went away meanwhile counts as one that does. */
 const forwards = async (file: string): Promise<boolean> =>

@@ -96,6 +96,27 @@ describe('the forwarding that instances need', () => {
     ])
   }, 60_000)
 
+  it('is on again after another program turned it off, but not for others, and says so', async () => {
+    const said = await onMachine(`
+      echo 1 > /proc/sys/net/ipv4/ip_forward
+      basalt watch >/run/said & watch=$!
+      until grep -q watching /run/said; do sleep 0.1; done
+      reaches left 198.51.100
+      echo 0 > /proc/sys/net/ipv4/ip_forward
+      wait $watch; cat /run/said
+      forwarding; reaches left 198.51.100
+      basalt remove; forwarding`)
+    expect(said).toEqual([
+      'left reaches',
+      'watching',
+      'network.forwarding-lost',
+      '1',
+      // Who turned it off wants no router.
+      'left does not',
+      '0',
+    ])
+  }, 90_000)
+
   it('leaves a machine alone that is a router', async () => {
     const said = await onMachine(`
       echo 1 > /proc/sys/net/ipv4/ip_forward

@@ -5,11 +5,18 @@ import type { BasaltError } from '../../../errors.ts'
 import type { RouterNetwork } from '../../../router/router-network.ts'
 import { execOrThrow } from '../../../util/exec.ts'
 import { onceSucceeded } from '../../../util/once-succeeded.ts'
+import { watchHostSetting } from '../../../util/watch-host-setting.ts'
 import { watchNftTable } from '../../../util/watch-nft-table.ts'
 import { applyFirewall, removeFirewall } from './firewall.ts'
 import { withHostLock } from './host-lock.ts'
 import { ipBatchForced, ipQuery } from './ip-batch.ts'
-import { interfacesToKeepApart, turnForwardingOffAgain, turnForwardingOn } from './ip-forwarding.ts'
+import {
+  forwardingLost,
+  interfacesToKeepApart,
+  isForwardingOn,
+  turnForwardingOffAgain,
+  turnForwardingOn,
+} from './ip-forwarding.ts'
 import { createNamespacePool, type NamespacePool } from './namespace-pool.ts'
 import { chooseOctet, homeKey, type Ipv4Range, type NetworkPlan, planOf } from './network-plan.ts'
 
@@ -20,8 +27,8 @@ export interface LocalNetwork {
   readonly routerNetwork: RouterNetwork
   readonly pool: NamespacePool
   /**
-   * Sets the firewall again when another program took it away, and reports it. Returns the way to end that, which has
-   * to come before `remove`.
+   * Sets the firewall again when another program took it away, and forwarding when one turned it off, and reports
+   * either. Returns the way to end that, which has to come before `remove`.
    */
   watch(report: (problem: BasaltError) => void): () => Promise<void>
   /** Removes all of it. Instances must be gone. */
@@ -43,17 +50,15 @@ const routesSchema = z.array(z.object({ dst: z.string() }))
  */
 export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
   const found = findPlan(home)
-  const secure = onceSucceeded(() =>
+  const secured = onceSucceeded(() =>
     withHostLock(async () => {
       const plan = found ?? findPlan(home) ?? (await makeBridge(home))
-      const apart = await interfacesToKeepApart()
-      await applyFirewall(plan, apart)
-      await turnForwardingOn()
-      return { plan, apart }
+      await secure(plan)
+      return plan
     }),
   )
   // What is there already serves without it; only new instances wait for it, and get its failure.
-  const plan = found ?? (await secure()).plan
+  const plan = found ?? (await secured())
   const pool = createNamespacePool(plan)
   return {
     plan,
@@ -66,25 +71,26 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
     pool: {
       ...pool,
       take: async (count, op) => {
-        await secure()
+        await secured()
         return pool.take(count, op)
       },
     },
     watch(report) {
       // Each of its processes holds the server up, which has instances to look after when it comes back.
-      const securing = setTimeout(() => void secure().catch(report), secureAfterMs).unref()
-      const endWatch = watchNftTable({
-        table: plan.firewallTable,
-        restore: async () => applyFirewall(plan, (await secure()).apart),
-        report,
-      })
+      const securing = setTimeout(() => void secured().catch(report), secureAfterMs).unref()
+      const restore = () => withHostLock(() => secure(plan))
+      const forwarding = { isInForce: isForwardingOn, restore, lost: forwardingLost, report }
+      const endings = [
+        watchNftTable({ table: plan.firewallTable, restore, report }),
+        watchHostSetting({ name: 'IP forwarding', ...forwarding }),
+      ]
       return async () => {
         clearTimeout(securing)
-        await endWatch()
+        await Promise.all(endings.map((end) => end()))
       }
     },
     async remove() {
-      await secure().catch(() => {})
+      await secured().catch(() => {})
       await pool.close()
       await withHostLock(async () => {
         await ipBatchForced([`link del ${plan.bridge}`])
@@ -97,6 +103,15 @@ export async function openLocalNetwork(home: string): Promise<LocalNetwork> {
 }
 
 const secureAfterMs = 1000
+
+/**
+ * The rules come first, so that at no moment the host is a router that was none, or is to be none any more. Only under
+ * the host lock.
+ */
+async function secure(plan: NetworkPlan): Promise<void> {
+  await applyFirewall(plan, await interfacesToKeepApart())
+  await turnForwardingOn()
+}
 
 /** Asked of the kernel's files: no other program has to be waited for. */
 function findPlan(home: string): NetworkPlan | null {

@@ -13,6 +13,7 @@ export interface Attempt {
   readonly reason: string | null
   /** Milliseconds since the epoch. */
   readonly at: number
+  /** What served when it began, or was refused; null: nothing. */
   readonly from: ReleaseName | null
   /** Null: nothing is to run, or the attempt was refused before it was known. */
   readonly to: ReleaseName | null
@@ -67,6 +68,7 @@ export const endedAttempt = (deployment: Deployment, end: DeploymentEnded, posit
 export const refusedAttempt = (
   environment: EnvironmentId,
   refusal: DeploymentRefused,
+  served: ReleaseName | null,
   at: number,
   position: number,
 ): Attempt => ({
@@ -76,7 +78,7 @@ export const refusedAttempt = (
   actor: refusal.actor,
   reason: refusal.reason,
   at,
-  from: null,
+  from: served,
   to: null,
   toText: refusal.to,
   generation: null,

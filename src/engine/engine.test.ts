@@ -355,6 +355,31 @@ describe('two at once', () => {
     const { attempts } = await engine.history({ system: null, environment: null, limit: 10 }, anOp())
     expect(attempts.map(({ outcome }) => outcome).toSorted()).toEqual(['refused', 'succeeded', 'succeeded'])
   })
+
+  it('history says of a refused one what served then', async () => {
+    const machine = createMemoryMachine()
+    let held = Promise.resolve()
+    const engine = await start(machine, {
+      before: ({ verb }) => (verb === 'start' ? held : Promise.resolve()),
+    })
+    const refuseDuring = async (web: string): Promise<void> => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held = promise
+      machine.manifests.set('/shop/basalt.yaml', shop({ web }))
+      const first = engine.deploy(aDeploy(), anOp())
+      await first
+      await expect(engine.deploy(aDeploy(), anOp())).rejects.toMatchObject({ code: 'deployment.in-progress' })
+      resolve()
+      await finish(engine, first)
+    }
+    await refuseDuring('1')
+    await refuseDuring('2')
+    const { attempts } = await engine.history({ system: null, environment: null, limit: 10 }, anOp())
+    const from = (wanted: string) =>
+      attempts.filter(({ outcome }) => outcome === wanted).map((attempt) => attempt.from)
+    expect(from('succeeded')).toEqual(['shop@1', null])
+    expect(from('refused')).toEqual(['shop@1', null])
+  })
 })
 
 describe('down', () => {

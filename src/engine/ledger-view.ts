@@ -1,5 +1,10 @@
 import { type Attempt, endedAttempt, refusedAttempt, runningAttempt } from '../core/attempt.ts'
-import { applyEvent, type EnvironmentState, newEnvironment } from '../core/environment-state.ts'
+import {
+  applyEvent,
+  type EnvironmentState,
+  newEnvironment,
+  servingGeneration,
+} from '../core/environment-state.ts'
 import type { EnvironmentEvent, ReleaseFrozen, SystemEvent } from '../core/events.ts'
 import type { DeploymentId, EnvironmentId } from '../core/ids.ts'
 import type { LedgerEvent } from '../store/store.ts'
@@ -39,8 +44,10 @@ export function createLedgerView(): LedgerView {
     const before = environments.get(id) ?? newEnvironment
     const after = applyEvent(before, event, at)
     environments.set(id, after)
-    if (event.type === 'deployment-refused')
-      attempts.set(event.data.deployment, refusedAttempt(id, event.data, at, position))
+    if (event.type === 'deployment-refused') {
+      const served = servingGeneration(after)?.release ?? null
+      attempts.set(event.data.deployment, refusedAttempt(id, event.data, served, at, position))
+    }
     const running = after.deployment ?? before.deployment
     if (running === null) return
     const first = attempts.get(running.deployment)?.position ?? position

@@ -16,5 +16,8 @@ if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) process.
 else {
   useCompileCache(process.env)
   const { runCli } = await import('./run-cli.ts')
-  process.exitCode = await runCli(args)
+  process.exitCode = await runCli(args, {
+    tryRuntimes: async (environment) =>
+      (await import('../targets/local/runtime/try-runtimes.ts')).tryRuntimes({ environment }),
+  })
 }

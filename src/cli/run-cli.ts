@@ -12,8 +12,11 @@ import { Output, type OutputFormat } from './output.ts'
 import { createProgram, type Environment, type Invocation } from './program.ts'
 import { renderCauses, renderError } from './render/error.ts'
 
+/** What only main.ts may name, because it is a driver's. */
+export type DriverParts = Pick<Context, 'tryRuntimes'>
+
 /** Runs one command line; resolves with the exit code. Everything that a person reads has been written by then. */
-export async function runCli(args: readonly string[]): Promise<number> {
+export async function runCli(args: readonly string[], parts: DriverParts): Promise<number> {
   const streams = { stdout: process.stdout, stderr: process.stderr }
   const interrupt = onInterrupt()
   let output = new Output(streams, guessOptions(args, process.env))
@@ -22,7 +25,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   const program = createProgram(process.env, async (invocation) => {
     output = new Output(streams, optionsOf(invocation))
     errorExitCode = invocation.command.errorExitCode?.(invocation.flags) ?? null
-    exitCode = await runCommand(invocation, output, interrupt.signal)
+    exitCode = await runCommand(invocation, output, interrupt.signal, parts)
   })
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -33,11 +36,17 @@ export async function runCli(args: readonly string[]): Promise<number> {
   }
 }
 
-async function runCommand(invocation: Invocation, output: Output, interrupt: AbortSignal): Promise<number> {
+async function runCommand(
+  invocation: Invocation,
+  output: Output,
+  interrupt: AbortSignal,
+  parts: DriverParts,
+): Promise<number> {
   const home = resolveHome(process.env)
   const connection = new Connection(home.socketPath)
   const userId = process.getuid?.() ?? 0
   const context: Context = {
+    ...parts,
     environment: process.env,
     folder: process.cwd(),
     home,

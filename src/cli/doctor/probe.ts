@@ -10,6 +10,8 @@ export interface Machine {
   /** Names in a folder; empty when it cannot be read. */
   list(path: string): readonly string[]
   freeBytes(path: string): number
+  /** Starts a container with one runtime after the other until one works. Needs root. */
+  tryRuntimes(): Promise<readonly RuntimeTrial[]>
   readonly userId: number
   readonly nodeVersion: string
   readonly cliVersion: string
@@ -17,6 +19,16 @@ export interface Machine {
   readonly groupName: string
   /** The running server; null when none answers us. */
   readonly server: Health | null
+}
+
+/** As the local target tells of it, of which commands know nothing else. */
+export interface RuntimeTrial {
+  readonly candidate: { readonly program: string; readonly hidesUnifiedHierarchy: boolean }
+  readonly works: boolean
+  /** Empty: it is not installed. */
+  readonly version: string
+  /** What the runtime said when it did not work. */
+  readonly problem: string
 }
 
 export interface Finding {

@@ -2,8 +2,8 @@ import { asRoot } from '../../server/home.ts'
 import { defaultGroup } from '../../server/socket.ts'
 import { formatSize } from '../render/names.ts'
 import { debianSources } from './debian-sources.ts'
+import { findRuntime } from './find-runtime.ts'
 import type { Finding, Machine, Probe } from './probe.ts'
-import { tryRuntimes } from './runtime-trial.ts'
 
 const found = (detail: string): Finding => ({ state: 'found', detail })
 const poor = (detail: string): Finding => ({ state: 'poor', detail })
@@ -61,7 +61,7 @@ export const probes: readonly Probe[] = [
     purpose: 'starts instances (crun or runc); proven by a trial start',
     required: true,
     remedy: 'apt-get install crun',
-    find: tryRuntimes,
+    find: findRuntime,
   },
   {
     name: 'haproxy',

@@ -12,12 +12,10 @@ const probeTimeoutMs = 10_000
 
 /** The machine that we are on. */
 export async function thisMachine(context: Context): Promise<Machine> {
+  const env = withSystemPaths(process.env) as Record<string, string>
   return {
-    run: (file, ...args) =>
-      exec(file, args, {
-        timeoutMs: probeTimeoutMs,
-        env: withSystemPaths(process.env) as Record<string, string>,
-      }).catch(() => null),
+    run: (file, ...args) => exec(file, args, { timeoutMs: probeTimeoutMs, env }).catch(() => null),
+    tryRuntimes: () => context.tryRuntimes(env),
     read: (path) => orElse('', () => readFileSync(path, 'utf8')),
     list: (path) => orElse([], () => readdirSync(path)),
     freeBytes: (path) => {

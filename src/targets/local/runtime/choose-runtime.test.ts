@@ -3,8 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { candidatesOf, chooseRuntime } from './choose-runtime.ts'
+import { chooseRuntime } from './choose-runtime.ts'
 import { unifiedHierarchy } from './oci-runtime.ts'
+import { candidatesOf } from './try-runtimes.ts'
 
 describe('chooseRuntime', () => {
   const path = process.env.PATH

@@ -1,69 +1,16 @@
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
 import { BasaltError } from '../../../errors.ts'
-import { exec } from '../../../util/exec.ts'
-import { commandOf, type RuntimeCandidate, type RuntimeChoice, unifiedHierarchy } from './oci-runtime.ts'
-import { trialConfig, trialMountPoints } from './trial-config.ts'
-
-export interface RuntimeTrial {
-  readonly candidate: RuntimeCandidate
-  readonly works: boolean
-  readonly version: string
-  /** What the runtime said when it did not work. */
-  readonly problem: string
-}
-
-const trialTimeoutMs = 10_000
+import { type RuntimeCandidate, type RuntimeChoice, unifiedHierarchy } from './oci-runtime.ts'
+import { type RuntimeTrial, tryRuntimes } from './try-runtimes.ts'
 
 /**
- * The first runtime that really starts a container here: crun, which is the quickest, else runc. What a
- * version claims to support does not count. Rejects with `host.tool-missing` when neither is installed,
+ * The first runtime that really starts a container here. Rejects with `host.tool-missing` when none is installed,
  * `runtime.failed` when none works.
  */
-export async function chooseRuntime(
-  candidates: readonly RuntimeCandidate[] = candidatesOf(existsSync(unifiedHierarchy)),
-): Promise<RuntimeChoice> {
-  const trials: RuntimeTrial[] = []
-  for (const candidate of candidates) {
-    const trial = await tryRuntime(candidate)
-    trials.push(trial)
-    if (!trial.works) continue
-    return { candidate, version: trial.version, reason: reasonOf(trials) }
-  }
-  throw noneWorks(trials)
-}
-
-export const candidatesOf = (hybrid: boolean): readonly RuntimeCandidate[] => [
-  { program: 'crun', hidesUnifiedHierarchy: hybrid },
-  { program: 'runc', hidesUnifiedHierarchy: false },
-]
-
-/** Starts a container that runs `true` from the host's own programs. */
-async function tryRuntime(candidate: RuntimeCandidate): Promise<RuntimeTrial> {
-  const folder = await mkdtemp(join(tmpdir(), 'basalt-runtime-trial-'))
-  try {
-    const root = join(folder, 'root')
-    const name = basename(folder)
-    for (const path of trialMountPoints()) await mkdir(join(root, path), { recursive: true })
-    await writeFile(join(folder, 'config.json'), JSON.stringify(trialConfig(root, name)))
-    const args = ['--root', join(folder, 'state'), 'run', '--bundle', folder, name]
-    const [program = '', ...rest] = commandOf(candidate, args)
-    const version = await exec(candidate.program, ['--version'])
-    const result = await exec(program, rest, { timeoutMs: trialTimeoutMs })
-    return {
-      candidate,
-      works: result.exitCode === 0,
-      version: version.stdout.split('\n', 1)[0] ?? '',
-      problem: result.stderr.trim(),
-    }
-  } catch (error) {
-    if (!(error instanceof BasaltError) || error.code !== 'host.tool-missing') throw error
-    return { candidate, works: false, version: '', problem: 'not installed' }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+export async function chooseRuntime(candidates?: readonly RuntimeCandidate[]): Promise<RuntimeChoice> {
+  const trials = await tryRuntimes(candidates === undefined ? {} : { candidates })
+  const last = trials.at(-1)
+  if (last === undefined || !last.works) throw noneWorks(trials)
+  return { candidate: last.candidate, version: last.version, reason: reasonOf(trials) }
 }
 
 function reasonOf(trials: readonly RuntimeTrial[]): string {

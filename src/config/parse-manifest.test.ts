@@ -489,8 +489,46 @@ environments:
     ['system: "\\uD800"', /^1:9 a text contains NUL or half a character/],
   ])('in the whole: %j', (text, expected) => {
     const found = mistakes(text)
-    expect(found[0]).toEqual(like(expected))
-    expect(found.length).toBeLessThanOrEqual(2)
+    expect(found).toContainEqual(like(expected))
+    expect(found.length).toBeLessThanOrEqual(3)
+  })
+
+  it('lists those beside what YAML allows and Basalt does not', () => {
+    const text = `x-more: &more { A: *nope, [b]: c }
+system: shop
+services:
+  web:
+    image: ${digest}
+    image: ${digest}
+    replicas: 0
+    needs: [api, *nope]
+    env: { <<: *more, B: [], C: "a\\0" }
+    limits: { memory: 1M, <<: 3 }
+    stop: { signal: FOO }
+  api: *nope
+  base: { <<: *nope, port: x }
+environments:
+  staging: { [a]: b, ingress: 0 }
+  production: { warm: 25d }
+`
+    expect(mistakes(text).map((line) => line.split(' | ')[0])).toEqual([
+      '1:20 no anchor `&nope` stands before this alias',
+      '1:27 a key must be a plain text',
+      '6:5 `image` is written twice in one block',
+      '7:15 `services.web.replicas` is `0`',
+      '8:18 no anchor `&nope` stands before this alias',
+      '9:23 `services.web.env.B` is an empty list',
+      '9:33 a text contains NUL or half a character',
+      '10:23 1M of memory is out of range',
+      '10:31 `<<` must name a block of keys',
+      '11:21 `FOO` is not a signal that ends a process',
+      '12:8 no anchor `&nope` stands before this alias',
+      '13:15 no anchor `&nope` stands before this alias',
+      '13:28 `services.base.port` is the text `x`',
+      '15:14 a key must be a plain text',
+      '15:31 `environments.staging.ingress` is `0`',
+      '16:23 `25d` is longer than 24 days',
+    ])
   })
 
   it('a volume has one writer', () => {

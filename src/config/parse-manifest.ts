@@ -35,7 +35,7 @@ export function parseLocatedManifest(text: string, fileName: string): ParsedMani
     (path) => wantsTextAt(manifestSchema, path),
     (locate) => new ProblemList(fileName, locate),
   )
-  if (!problems.isEmpty) throw problems.toError()
+  if (source === null) throw problems.toError()
   const manifest = withoutExtensions(source.value)
   const checked = manifestSchema.safeParse(manifest)
   if (!checked.success) reportIssues(checked.error.issues, manifest, problems)

@@ -34,6 +34,9 @@ export class ProblemList {
   readonly #seen = new Set<string>()
   readonly #spoiled = new Set<string>()
   readonly #aroundSpoiled = new Set<string>()
+  readonly #unread = new Set<string>()
+  /** Blocks of which some keys are not known, with those that are. */
+  readonly #incomplete = new Map<string, ReadonlySet<string | number>>()
   readonly #locate: Locate
 
   constructor(file: string, locate: Locate) {
@@ -65,6 +68,33 @@ export class ProblemList {
     this.#spoilAround(path)
   }
 
+  /** Marks a part that the YAML does not tell, for a mistake that is reported already: what is missing there is no news. */
+  markUnread(path: ManifestPath): void {
+    this.spoil(path)
+    this.#unread.add(path.join(separator))
+  }
+
+  /** As `markUnread`, for all keys of a block but these. */
+  markIncomplete(path: ManifestPath, known: ReadonlySet<string | number>): void {
+    this.#incomplete.set(path.join(separator), known)
+    this.#spoilAround([...path, ''])
+  }
+
+  isUnread(path: ManifestPath): boolean {
+    return this.#isAmong(this.#unread, path)
+  }
+
+  /** True when the part or one around it is among them, or one that nobody knows. */
+  #isAmong(parts: ReadonlySet<string>, path: ManifestPath): boolean {
+    for (let length = 0; length <= path.length; length++) {
+      const around = path.slice(0, length).join(separator)
+      if (parts.has(around)) return true
+      const next = path[length]
+      if (next !== undefined && this.#incomplete.get(around)?.has(next) === false) return true
+    }
+    return false
+  }
+
   #spoilAround(path: ManifestPath): void {
     for (let length = 0; length < path.length; length++)
       this.#aroundSpoiled.add(path.slice(0, length).join(separator))
@@ -77,9 +107,7 @@ export class ProblemList {
 
   /** True when neither the part as a whole nor anything around it is spoiled; something in it may be. */
   isReadable(path: ManifestPath): boolean {
-    for (let length = 0; length <= path.length; length++)
-      if (this.#spoiled.has(path.slice(0, length).join(separator))) return false
-    return true
+    return !this.#isAmong(this.#spoiled, path)
   }
 
   toError(): BasaltError {

@@ -15,6 +15,7 @@ export function reportIssues(issues: readonly Issue[], value: unknown, problems:
 
 function reportIssue(issue: Issue, base: ManifestPath, root: unknown, problems: ProblemList): void {
   const path: ManifestPath = [...base, ...(issue.path as (string | number)[])]
+  if (problems.isUnread(path)) return
   const value = valueAt(root, path)
   if (issue.code === 'unrecognized_keys') {
     for (const key of issue.keys) reportUnknownKey([...path, key], root, problems)

@@ -11,19 +11,20 @@ export interface YamlSource {
 
 /**
  * Reads YAML 1.2 (core schema: `yes` and `on` are texts) with anchors and `<<` merge keys. Reports what is
- * wrong to the list that `listFor` makes; never throws. Duplicate keys, unknown tags, several documents,
+ * wrong to the list that `listFor` makes; never throws. Source is null when nothing of the text can be relied on; else it
+ * may be read on, to find what else is mistaken: parts that are not known are marked as unread. Duplicate keys, unknown tags, several documents,
  * endless or exploding aliases and texts that no file or process could hold are refused.
  */
 export function readYaml(
   text: string,
   wantsText: WantsText,
   listFor: (locate: Locate) => ProblemList,
-): { readonly source: YamlSource; readonly problems: ProblemList } {
+): { readonly source: YamlSource | null; readonly problems: ProblemList } {
   const lines = new LineCounter()
   let root: Entry | null = null
   const locate: Locate = (path, aim) => placeOf(root, path, aim, lines)
   const problems = listFor(locate)
-  if (!passesLimits(text, problems)) return { source: { value: null, locate }, problems }
+  if (!passesLimits(text, problems)) return { source: null, problems }
 
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -37,10 +38,11 @@ export function readYaml(
     logLevel: 'error',
   })
   reportSyntax(document, lines, problems)
-  if (!problems.isEmpty) return { source: { value: null, locate }, problems }
+  if (!problems.isEmpty) return { source: null, problems }
 
   const reader = new TreeReader(lines, problems, wantsText)
   root = reader.read(document.contents)
+  if (root === null) return { source: null, problems }
   return { source: { value: root.value, locate }, problems }
 }
 

@@ -29,6 +29,8 @@ export interface Entry {
 interface At {
   readonly path: ManifestPath
   readonly keyOffset: number
+  /** It is not the value at the path, but gives keys to it. */
+  readonly isMerged?: true
 }
 
 /** Aliases may repeat parts; a file whose parts multiply beyond this is an attack or an accident. */
@@ -41,6 +43,8 @@ export class TreeReader {
   readonly #wantsText: WantsText
   readonly #anchors = new Map<string, Node>()
   readonly #open = new Set<Node>()
+  /** Blocks of which some keys are not known. */
+  readonly #partial = new WeakSet<Entry>()
   #values = 0
 
   constructor(lines: LineCounter, problems: ProblemList, wantsText: WantsText) {
@@ -49,8 +53,10 @@ export class TreeReader {
     this.#wantsText = wantsText
   }
 
-  read(root: Node | null): Entry {
-    return this.#entry(root, { path: [], keyOffset: root?.range?.[0] ?? 0 })
+  /** Null when aliases make too much of it. Parts that the text does not tell are null and marked as unread. */
+  read(root: Node | null): Entry | null {
+    const entry = this.#entry(root, { path: [], keyOffset: root?.range?.[0] ?? 0 })
+    return this.#values > mostValues ? null : entry
   }
 
   #entry(node: Node | null, at: At): Entry {
@@ -65,7 +71,7 @@ export class TreeReader {
     if (node.anchor !== undefined) this.#anchors.set(node.anchor, node)
     if (isScalar(node)) return leaf(this.#scalar(node, offset, at))
     if (at.path.length >= deepest) {
-      this.#report(offset, 'the file is nested too deeply', `Nest at most ${deepest} levels deep.`)
+      this.#unread(at, offset, 'the file is nested too deeply', `Nest at most ${deepest} levels deep.`)
       return leaf(null)
     }
     this.#open.add(node)
@@ -80,9 +86,11 @@ export class TreeReader {
 
   #aliased(name: string, offset: number, at: At): Entry {
     const nothing: Entry = { value: null, offset, keyOffset: at.keyOffset, children: null }
+    this.#partial.add(nothing)
     const target = this.#anchors.get(name)
     if (target === undefined) {
-      this.#report(
+      this.#unread(
+        at,
         offset,
         `no anchor \`&${name}\` stands before this alias`,
         'Define the anchor first, or quote a text that begins with `*`.',
@@ -90,7 +98,8 @@ export class TreeReader {
       return nothing
     }
     if (this.#open.has(target)) {
-      this.#report(
+      this.#unread(
+        at,
         offset,
         `\`*${name}\` contains itself`,
         'Remove the alias, or quote a text that begins with `*`.',
@@ -103,13 +112,18 @@ export class TreeReader {
   #mapping(node: YAMLMap, offset: number, at: At): Entry {
     const children = new Map<string | number, Entry>()
     const merges: Entry[] = []
+    let isComplete = true
     for (const pair of node.items as Pair<Node, Node | null>[]) {
       const key = this.#key(pair.key)
-      if (key === null) continue
+      if (key === null) {
+        isComplete = false
+        continue
+      }
       const keyOffset = pair.key.range?.[0] ?? offset
       if (key === '<<' && isScalar(pair.key) && pair.key.type === 'PLAIN') {
         const sources = isSeq(pair.value) ? (pair.value.items as (Node | null)[]) : [pair.value]
-        for (const source of sources) merges.push(this.#entry(source, { path: at.path, keyOffset }))
+        for (const source of sources)
+          merges.push(this.#entry(source, { path: at.path, keyOffset, isMerged: true }))
         continue
       }
       if (children.has(key)) {
@@ -122,21 +136,33 @@ export class TreeReader {
       }
       children.set(key, this.#entry(pair.value, { path: [...at.path, key], keyOffset }))
     }
-    for (const merge of merges) this.#merge(merge, children)
+    for (const merge of merges) if (!this.#merge(merge, children)) isComplete = false
     const value: Record<string, unknown> = {}
     for (const [key, child] of children) value[key] = child.value
-    return { value, offset, keyOffset: at.keyOffset, children }
+    const entry: Entry = { value, offset, keyOffset: at.keyOffset, children }
+    if (isComplete) return entry
+    this.#partial.add(entry)
+    if (at.isMerged !== true) this.#problems.markIncomplete(at.path, new Set(children.keys()))
+    return entry
   }
 
-  /** Keys that are written win over merged ones, earlier merges over later ones (YAML merge key draft). */
-  #merge(source: Entry, into: Map<string | number, Entry>): void {
-    if (source.children === null || Array.isArray(source.value))
+  /**
+   * Keys that are written win over merged ones, earlier merges over later ones (YAML merge key draft). False when
+   * some of its keys are not known.
+   */
+  #merge(source: Entry, into: Map<string | number, Entry>): boolean {
+    const isPartial = this.#partial.has(source)
+    if (source.children === null && isPartial) return false
+    if (source.children === null || Array.isArray(source.value)) {
       this.#report(
         source.offset,
         '`<<` must name a block of keys',
         'Write `<<: *anchor`, where `&anchor` marks a block.',
       )
-    else for (const [key, child] of source.children) if (!into.has(key)) into.set(key, child)
+      return false
+    }
+    for (const [key, child] of source.children) if (!into.has(key)) into.set(key, child)
+    return !isPartial
   }
 
   #list(node: YAMLSeq, offset: number, at: At): Entry {
@@ -174,7 +200,11 @@ export class TreeReader {
 
   #scalar(node: Scalar, offset: number, at: At): unknown {
     const value = node.value
-    if (typeof value === 'string') return this.#holdable(value, offset) ? value : ''
+    if (typeof value === 'string') {
+      if (this.#holdable(value, offset)) return value
+      this.#problems.markUnread(at.path)
+      return ''
+    }
     if (value === null || (typeof value !== 'number' && typeof value !== 'boolean')) return null
     return this.#wantsText(at.path) ? (node.source ?? String(value)) : value
   }
@@ -193,6 +223,11 @@ export class TreeReader {
         'Repeat fewer parts by alias.',
       )
     return null
+  }
+
+  #unread(at: At, offset: number, message: string, remedy: string): void {
+    this.#report(offset, message, remedy)
+    if (at.isMerged !== true) this.#problems.markUnread(at.path)
   }
 
   #lineOf(entry: Entry | undefined): number {

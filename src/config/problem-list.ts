@@ -68,7 +68,7 @@ export class ProblemList {
     this.#spoilAround(path)
   }
 
-  /** Marks a part that the YAML does not tell, for a mistake that is reported already: what is missing there is no news. */
+  /** Marks a part that the YAML does not tell, by a mistake that is reported already: that it is missing is no news. */
   markUnread(path: ManifestPath): void {
     this.spoil(path)
     this.#unread.add(path.join(separator))

@@ -11,9 +11,11 @@ export interface YamlSource {
 
 /**
  * Reads YAML 1.2 (core schema: `yes` and `on` are texts) with anchors and `<<` merge keys. Reports what is
- * wrong to the list that `listFor` makes; never throws. Source is null when nothing of the text can be relied on; else it
- * may be read on, to find what else is mistaken: parts that are not known are marked as unread. Duplicate keys, unknown tags, several documents,
+ * wrong to the list that `listFor` makes; never throws. Duplicate keys, unknown tags, several documents,
  * endless or exploding aliases and texts that no file or process could hold are refused.
+ *
+ * The source is null when nothing in the text can be relied on. Else it may be read on, to find what else is
+ * mistaken: parts that are not known are marked as unread.
  */
 export function readYaml(
   text: string,

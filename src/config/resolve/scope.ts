@@ -11,7 +11,7 @@ export interface Scope {
    * the others. Undefined when it is none, or not sound as a whole.
    */
   soundPart<Block extends object>(block: Block | undefined): Partial<Block> | undefined
-  /** What may be read of the list that stands here: its sound items, and the sound parts of its blocks, with their places. */
+  /** What may be read of the list that stands here, with its places: sound items, and the sound parts of blocks. */
   soundItems<Item>(list: readonly Item[] | undefined): readonly (readonly [number, SoundItem<Item>])[]
 }
 

@@ -25,8 +25,8 @@ export interface TrialOptions {
 const trialTimeoutMs = 10_000
 
 /**
- * Starts a container with one runtime after the other until one works, which is then the last of the trials: crun, which
- * is the quickest, before runc. What a version claims to support does not count.
+ * Starts a container with one runtime after the other until one works, which is then the last of the trials: crun,
+ * which is the quickest, before runc. What a version claims to support does not count.
  */
 export async function tryRuntimes(options: TrialOptions = {}): Promise<readonly RuntimeTrial[]> {
   const trials: RuntimeTrial[] = []

@@ -45,6 +45,16 @@ describe('findRuntime', () => {
     expect(await findRuntime(machine(0))).toEqual({ state: 'found', detail: 'runc; crun failed: no cgroups' })
   })
 
+  it('goes on after one that cannot be run at all', async () => {
+    install('crun', 'echo crun 1')
+    chmodSync(join(programs, 'crun'), 0o644)
+    install('runc', 'echo runc 1')
+    expect(await findRuntime(machine(0))).toEqual({
+      state: 'found',
+      detail: expect.stringMatching(/^runc; crun failed: crun could not be run: .*EACCES/),
+    })
+  })
+
   it('tries nothing without root', async () => {
     expect((await findRuntime(machine(1000))).state).toBe('missing')
     install('runc', 'echo runc 1')

@@ -20,9 +20,9 @@ const nameOf = ({ candidate }: RuntimeTrial): string =>
   candidate.hidesUnifiedHierarchy ? `${candidate.program} without cgroup v2` : candidate.program
 
 const failure = (trial: RuntimeTrial): string =>
-  trial.version === ''
-    ? `${trial.candidate.program} is not installed`
-    : `${nameOf(trial)} failed: ${trial.problem.split('\n').at(-1)}`
+  trial.isInstalled
+    ? `${nameOf(trial)} failed: ${trial.problem.split('\n').at(-1)}`
+    : `${trial.candidate.program} is not installed`
 
 async function withoutRoot(machine: RuntimeMachine): Promise<Finding> {
   for (const name of ['crun', 'runc'])

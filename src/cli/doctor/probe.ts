@@ -25,8 +25,7 @@ export interface Machine {
 export interface RuntimeTrial {
   readonly candidate: { readonly program: string; readonly hidesUnifiedHierarchy: boolean }
   readonly works: boolean
-  /** Empty: it is not installed. */
-  readonly version: string
+  readonly isInstalled: boolean
   /** What the runtime said when it did not work. */
   readonly problem: string
 }

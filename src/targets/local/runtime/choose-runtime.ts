@@ -23,7 +23,7 @@ function reasonOf(trials: readonly RuntimeTrial[]): string {
 
 function noneWorks(trials: readonly RuntimeTrial[]): BasaltError {
   const details = { tried: trials.map(({ candidate, problem }) => `${candidate.program}: ${problem}`) }
-  if (trials.every(({ version }) => version === ''))
+  if (trials.every(({ isInstalled }) => !isInstalled))
     return new BasaltError('host.tool-missing', {
       message: 'no OCI runtime is installed: neither crun nor runc',
       remedy: 'Install one: apt-get install crun',

@@ -10,7 +10,8 @@ import { trialConfig, trialMountPoints } from './trial-config.ts'
 export interface RuntimeTrial {
   readonly candidate: RuntimeCandidate
   readonly works: boolean
-  /** Empty: it is not installed. */
+  readonly isInstalled: boolean
+  /** Empty where it could not be asked. */
   readonly version: string
   /** What the runtime said when it did not work. */
   readonly problem: string
@@ -59,12 +60,15 @@ async function tryRuntime(candidate: RuntimeCandidate, { environment }: TrialOpt
     return {
       candidate,
       works: result.exitCode === 0,
+      isInstalled: true,
       version: version.stdout.split('\n', 1)[0] ?? '',
       problem: result.stderr.trim(),
     }
   } catch (error) {
-    if (!(error instanceof BasaltError) || error.code !== 'host.tool-missing') throw error
-    return { candidate, works: false, version: '', problem: 'not installed' }
+    if (!(error instanceof BasaltError)) throw error
+    const isInstalled = error.code !== 'host.tool-missing'
+    const problem = isInstalled ? error.message : 'not installed'
+    return { candidate, works: false, isInstalled, version: '', problem }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

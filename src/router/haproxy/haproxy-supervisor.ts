@@ -36,6 +36,8 @@ export interface SupervisorOptions {
   readonly report: (error: BasaltError) => void
 }
 
+/** Longer than a server with many instances needs to have them again. */
+const rulesAfterMs = 500
 const retryDelaysMs = [50, 100, 250, 500, 1000, 2000, 5000]
 
 /** Keeps the one HAProxy of a home running, and the redirections to it in force. */
@@ -127,6 +129,7 @@ export class HaproxySupervisor {
         await adopted(found)
         for (const late of latePorts(state(), process))
           await this.#hold(process, [late]).catch(reportTo(report))
+        this.#ruleSoon()
       })
     } catch (error) {
       if (!isLost(error)) throw error
@@ -145,7 +148,7 @@ export class HaproxySupervisor {
     const avoid = new Set(state.entryPorts.map(({ port }) => port))
     const listeners = await freeListeners(before?.listeners, avoid, settings.ipv6, random)
     const process = await startHaproxy(folder, { network, settings, listeners, entryPorts, state }, exec)
-    return await this.#connect(process, async () => {})
+    return await this.#connect(process, () => this.#rule(process))
   }
 
   /** One port that another program took must not keep all the others from being served. */
@@ -163,10 +166,9 @@ export class HaproxySupervisor {
 
   async #connect(process: HaproxyProcess, prepare: (found: Running) => Promise<void>): Promise<Running> {
     const found = { process, socket: await connectHaproxy(join(this.#options.folder, files.socket)) }
+    this.#rules = null
     try {
       await prepare(found)
-      this.#rules = null
-      await this.#rule(process)
     } catch (error) {
       found.socket.close()
       throw error
@@ -211,6 +213,17 @@ export class HaproxySupervisor {
       await this.#nft('the redirections to the router could not be set', rules)
       this.#rules = rules
     })
+  }
+
+  /**
+   * Those of the server before are in force; only if it ended between its record and its rules are they not the same.
+   * To set them takes longer than all else that an adoption needs, and somebody waits for that.
+   */
+  #ruleSoon(): void {
+    const { signal } = this.#closing
+    void sleep(rulesAfterMs, undefined, { signal, ref: false })
+      .then(() => this.applyRules())
+      .catch((error: unknown) => (signal.aborted ? undefined : reportTo(this.#options.report)(error)))
   }
 
   #watchRules(): () => Promise<void> {

@@ -86,6 +86,14 @@ describe('createNamespacePool', () => {
   it('removes leftovers that nobody uses', async () => {
     const pool = createNamespacePool(plan, stock)
     await pool.adopt(new Set(['basalt-abcdef-4']))
+    await passes(1100)
+    expect(removed).toEqual(['basalt-abcdef-3'])
+  })
+
+  it('removes them at the latest when it closes', async () => {
+    const pool = createNamespacePool(plan, stock)
+    await pool.adopt(new Set(['basalt-abcdef-4']))
+    await pool.close()
     expect(removed).toEqual(['basalt-abcdef-3'])
   })
 

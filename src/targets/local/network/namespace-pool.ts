@@ -37,6 +37,8 @@ export function createNamespacePool(
   let burst = 0
   let size = smallestReserve
   let refill: NodeJS.Timeout | undefined
+  /** Of an earlier server. Nobody waits for them to go; `close` does. */
+  let leftovers: readonly string[] = []
   let closed = false
 
   function refillWhenQuiet(): void {
@@ -45,6 +47,8 @@ export function createNamespacePool(
       // What one deploy needed the next one will need again; a smaller one lowers it step by step.
       size = Math.min(largestReserve, Math.max(smallestReserve, burst, Math.floor(size * 0.75)))
       burst = 0
+      stock.remove(leftovers).catch(() => {})
+      leftovers = []
       reserve.fill(size)
     }, quietMs)
     refill.unref()
@@ -61,15 +65,13 @@ export function createNamespacePool(
     foresee: (count) => reserve.fill(Math.min(largestReserve, Math.max(size, count))),
     remove: (names) => stock.remove(names),
     async adopt(inUse) {
-      const found = await stock.find()
-      // Nobody waits for leftovers to go; `close` does.
-      stock.remove(found.filter((name) => !inUse.has(name))).catch(() => {})
+      leftovers = (await stock.find()).filter((name) => !inUse.has(name))
       refillWhenQuiet()
     },
     async close() {
       closed = true
       clearTimeout(refill)
-      await stock.remove((await reserve.drain()).map(({ name }) => name))
+      await stock.remove([...leftovers, ...(await reserve.drain()).map(({ name }) => name)])
     },
   }
 }

@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { apiReference, cliReference } from '../src/cli/reference.ts'
+import { composeReference } from '../src/config/compose/compose-reference.ts'
 import { manifestJsonSchemaText } from '../src/config/manifest-json-schema.ts'
 import { manifestReference } from '../src/config/manifest-reference.ts'
 import { errorReference } from './error-reference.ts'
@@ -24,6 +25,7 @@ const generated: readonly Generated[] = [
   { path: 'docs/cli.md', source: 'src/cli', render: cliReference },
   { path: 'docs/api.md', source: 'src/server', render: apiReference },
   { path: 'docs/manifest.md', source: 'src/config', render: manifestReference },
+  { path: 'docs/compose.md', source: 'src/config/compose', render: composeReference },
   { path: 'schema/basalt.schema.json', source: 'src/config', render: manifestJsonSchemaText },
 ]
 

@@ -17,6 +17,11 @@ export const errorCatalogue = {
     summary: 'basalt.yaml has mistakes; all of them are listed with their places',
   },
   'manifest.missing': { kind: 'user', summary: 'there is no basalt.yaml here' },
+  'compose.invalid': {
+    kind: 'user',
+    summary: 'a Compose project has mistakes; all of them are listed with their places',
+  },
+  'compose.missing': { kind: 'user', summary: 'there is no such Compose file, or it cannot be read' },
 
   'build.failed': { kind: 'user', summary: 'an image could not be built from its recipe' },
   'build.package-unknown': { kind: 'user', summary: 'a package is in none of the configured Debian suites' },

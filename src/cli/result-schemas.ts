@@ -15,6 +15,34 @@ const commandSchemas: Readonly<Record<string, z.ZodType>> = {
     text: z.string(),
     notes: z.array(z.string()),
   }),
+  'basalt.compose-import/v1': z.object({
+    schema: schema('basalt.compose-import/v1'),
+    /** Null: nothing was written. */
+    file: optionalText,
+    text: z.string(),
+    /** The Compose files that were read. */
+    from: z.array(z.string()),
+    rows: z.array(
+      z.object({
+        /** Null: of the project as a whole. */
+        service: optionalText,
+        /** As in the Compose file; empty: the service itself. */
+        key: z.string(),
+        fate: z.enum(['carried', 'changed', 'dropped', 'refused']),
+        /** What it became, or why it did not. */
+        text: z.string(),
+        file: z.string(),
+        line: z.number().int(),
+        column: z.number().int(),
+      }),
+    ),
+    counts: z.object({
+      carried: z.number().int(),
+      changed: z.number().int(),
+      dropped: z.number().int(),
+      refused: z.number().int(),
+    }),
+  }),
   'basalt.validate/v1': z.object({
     schema: schema('basalt.validate/v1'),
     file: z.string(),

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { readdir, writeFile } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
 import { BasaltError } from '../errors.ts'
+import { type ComposeImport, importCompose } from './compose/import-compose.ts'
+import type { ProjectSource } from './compose/load/load-project.ts'
 import type { DetectedApp } from './init/detected-app.ts'
 import { findApps } from './init/find-apps.ts'
 import { type ProposedService, renderProposal } from './init/render-proposal.ts'
@@ -54,9 +56,34 @@ export async function initManifest(
   options: ProposalOptions = {},
 ): Promise<Proposal & { readonly file: string }> {
   const proposal = await proposeManifest(folder, options)
+  return { ...proposal, file: await writeManifest(folder, proposal.text) }
+}
+
+export interface ComposeProposal extends ComposeImport {
+  /** Null: nothing was written. */
+  readonly file: string | null
+}
+
+/**
+ * Imports a Compose file into the basalt.yaml of a folder. An existing one is never overwritten.
+ *
+ * @throws BasaltError as `importCompose` does, and as `initManifest`
+ */
+export async function initFromCompose(
+  composeFile: string,
+  folder: string,
+  source: ProjectSource,
+  options: ProposalOptions & { readonly dryRun: boolean },
+): Promise<ComposeProposal> {
+  const schema = options.schema ?? publishedSchema(folder)
+  const imported = await importCompose(composeFile, source, { root: folder, schema })
+  return { ...imported, file: options.dryRun ? null : await writeManifest(folder, imported.text) }
+}
+
+async function writeManifest(folder: string, text: string): Promise<string> {
   const file = join(folder, manifestFileName)
   try {
-    await writeFile(file, proposal.text, { flag: 'wx' })
+    await writeFile(file, text, { flag: 'wx' })
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw notWritten(file, cause)
     throw new BasaltError('request.invalid', {
@@ -65,7 +92,7 @@ export async function initManifest(
       cause,
     })
   }
-  return { ...proposal, file }
+  return file
 }
 
 function notReadable(path: string, cause: unknown): BasaltError {
@@ -125,7 +152,8 @@ function foreignFiles(names: readonly string[]): readonly string[] {
   if (names.some((name) => /^(?:Dockerfile|Containerfile)/.test(name)))
     notes.push('the Dockerfile is not read: a recipe (`build`) takes its place')
   const compose = names.find((name) => /^(?:docker-)?compose\.ya?ml$/.test(name))
-  if (compose !== undefined) notes.push(`${compose} is not read: compare its services with the proposal`)
+  if (compose !== undefined)
+    notes.push(`${compose} is not read: \`basalt init --from ${compose}\` imports it`)
   return notes
 }
 

@@ -48,6 +48,11 @@ export class ProblemList {
     return this.#problems.length === 0
   }
 
+  /** In the order in which they were found. */
+  get problems(): readonly Problem[] {
+    return this.#problems
+  }
+
   /** A mistaken key says nothing about what it holds, which is judged further; a mistaken value is spoiled. */
   report(path: ManifestPath, message: string, remedy: string, aim: Aim = 'value'): void {
     if (aim === 'value') this.spoil(path)

@@ -1,0 +1,44 @@
+import type { ComposePlace } from '../compose-node.ts'
+import { type ComposeEntry, type ComposeNode, isTrue, membersOf } from '../compose-node.ts'
+import type { Fate, KeyRule, KeyRules } from '../rules/key-rule.ts'
+
+type Tell = (fate: Fate, key: string, at: ComposePlace, text: string) => void
+
+/**
+ * A row for each key that is dropped or refused whatever its value is. What is carried or changed is told by the code
+ * that does it.
+ */
+export function tellPlainKeys(
+  entries: Iterable<readonly [string, ComposeEntry]>,
+  rules: KeyRules,
+  tell: Tell,
+  path = '',
+): void {
+  for (const [key, { key: at, value }] of entries) {
+    const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
+    if (rule === undefined || asksForNothing(value, rule)) continue
+    if (rule.fate === 'dropped' || rule.fate === 'refused') tell(rule.fate, `${path}${key}`, at, rule.text)
+    if (rule.fate === 'refused') continue
+    for (const block of blocksOf(value, rule))
+      tellPlainKeys(membersOf(block), rule.keys ?? {}, tell, `${path}${key}.`)
+  }
+}
+
+function asksForNothing(value: ComposeNode, rule: KeyRule): boolean {
+  if (value.kind === 'empty') return true
+  if (value.kind === 'list') {
+    const harmless = rule.harmless ?? []
+    return value.items.every((item) => item.kind === 'text' && harmless.includes(item.text))
+  }
+  if (value.kind === 'map') return value.entries.size === 0
+  const harmless = rule.harmless ?? []
+  return harmless.includes(value.text) || (harmless.includes('false') && !isTrue(value))
+}
+
+/** The blocks whose keys the rule knows. */
+function blocksOf(value: ComposeNode, rule: KeyRule): readonly ComposeNode[] {
+  if (rule.keys === undefined) return []
+  if (value.kind === 'list') return value.items
+  if (value.kind !== 'map') return []
+  return rule.named === true ? [...value.entries.values()].map((entry) => entry.value) : [value]
+}

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import { BasaltError } from '../../errors.ts'
+import { defaults } from '../defaults.ts'
 import { ComposeMistakes } from './compose-mistakes.ts'
 import { type ComposeNode, member, membersOf, textOf, textsOf } from './compose-node.ts'
 import { convertCommand } from './convert/convert-command.ts'
@@ -7,7 +8,13 @@ import { convertEnvironment } from './convert/convert-environment.ts'
 import { convertHealth } from './convert/convert-health.ts'
 import { convertImage, imageHints, sourceObstacle } from './convert/convert-image.ts'
 import { convertMounts } from './convert/convert-mounts.ts'
-import { addMentioned, convertNeeds, findPorts, type Siblings } from './convert/convert-needs.ts'
+import {
+  addMentioned,
+  convertNeeds,
+  findPorts,
+  type Siblings,
+  tellUnknownPorts,
+} from './convert/convert-needs.ts'
 import { convertPorts, EntryPorts } from './convert/convert-ports.ts'
 import { convertProcess, convertScale } from './convert/convert-process.ts'
 import { leftOutServices } from './convert/left-out-services.ts'
@@ -20,6 +27,7 @@ import { durationMs, durationText, longestMs } from './quantities.ts'
 import { renderManifest } from './render-manifest.ts'
 import { serviceRules } from './rules/service-rules.ts'
 import { topLevelRules } from './rules/top-level-rules.ts'
+import { isSecretVariable } from './secret-values.ts'
 import { ServiceDraft } from './service-draft.ts'
 
 export interface ComposeImport {
@@ -70,12 +78,13 @@ export async function importCompose(
     drafts.set(service.name, draft)
   }
   await convertServices({ drafts, leftOut }, project, mistakes, options.root)
-  const entries = new EntryPorts()
+  const entries = new EntryPorts(drafts.values())
   for (const draft of drafts.values()) convertPorts(draft, entries)
   for (const draft of drafts.values()) findPorts(draft, { drafts, leftOut })
   for (const draft of drafts.values()) convertHealth(draft)
   for (const draft of drafts.values()) convertNeeds(draft, { drafts, leftOut })
   for (const draft of drafts.values()) addMentioned(draft, { drafts, leftOut })
+  tellUnknownPorts([...drafts.values()])
   mistakes.throwIfAny()
   if (drafts.size === 0) throw nothingLeft(path, leftOut)
 
@@ -85,7 +94,7 @@ export async function importCompose(
     files: project.files,
     drafts: [...drafts.values()],
     leftOut,
-    ingress: entries.ingress,
+    ingress: entries.ingressOr(defaults.environment.ingress),
     watch: longestWatch([...drafts.values()]),
   })
   return { text, rows: inOrder(table.rows, project), files: project.files }
@@ -104,7 +113,7 @@ async function convertServices(
     if (draft.name !== draft.service.name)
       draft.tell(
         'changed',
-        '',
+        'name',
         draft.service.at,
         `its name is \`${draft.name}\` now: whoever asks \`${draft.service.name}\` must ask that`,
       )
@@ -125,7 +134,11 @@ async function convertServices(
 function tellProject(project: ComposeProject, table: ImportTable): void {
   tellPlainKeys(project.top, topLevelRules, (fate, key, at, text) => table.add(null, key, fate, at, text))
   const name = project.top.get('name')
-  if (name?.value.kind === 'text') table.add(null, 'name', 'carried', name.key, '`system`')
+  if (name?.value.kind === 'text') {
+    const isSame = basaltName(name.value.text, '') === name.value.text
+    const text = isSame ? '`system`' : '`system`, in lower case with `-`'
+    table.add(null, 'name', isSame ? 'carried' : 'changed', name.key, text)
+  }
   for (const [volume, { key, value }] of membersOf(project.top.get('volumes')?.value)) {
     const external = member(value, 'external')
     if (external !== undefined && textOf(external)?.text !== 'false')
@@ -141,6 +154,8 @@ function tellProject(project: ComposeProject, table: ImportTable): void {
   for (const { name: variable, at, isUnset } of project.variables) {
     if (told.has(variable)) continue
     told.add(variable)
+    // Where a secret is used, a row says that it is left out.
+    if (isSecretVariable(variable, 'unknown')) continue
     const text = isUnset
       ? 'it is not set and has no default: it stands for nothing'
       : 'its value of now is written down: there are no variables in basalt.yaml'

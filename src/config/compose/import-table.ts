@@ -18,6 +18,7 @@ export interface ImportRow {
 /** Collects the rows. */
 export class ImportTable {
   readonly #rows: ImportRow[] = []
+  readonly #seen = new Set<string>()
 
   get rows(): readonly ImportRow[] {
     return this.#rows
@@ -25,9 +26,9 @@ export class ImportTable {
 
   add(service: string | null, key: string, fate: Fate, at: ComposePlace, text: string): void {
     const { file, line, column } = at
-    const isKnown = this.#rows.some(
-      (row) => row.service === service && row.key === key && row.text === text && row.line === line,
-    )
-    if (!isKnown) this.#rows.push({ service, key, fate, text, file, line, column })
+    const identity = JSON.stringify([service, key, text, file, line])
+    if (this.#seen.has(identity)) return
+    this.#seen.add(identity)
+    this.#rows.push({ service, key, fate, text, file, line, column })
   }
 }

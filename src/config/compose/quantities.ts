@@ -10,6 +10,7 @@ const unitMs: Readonly<Record<string, number>> = {
 
 /** A duration of Compose, `1m30s` or `1.5s`, in milliseconds (at least one unless it is zero); null: it is none. */
 export function durationMs(text: string): number | null {
+  if (text.length > 40) return null
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)/g)]
   if (text === '0') return 0
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) return null

@@ -8,8 +8,7 @@ export interface ManifestContent {
   readonly files: readonly string[]
   readonly drafts: readonly ServiceDraft[]
   readonly leftOut: ReadonlyMap<string, string>
-  /** Null: nothing is exposed by HTTP. */
-  readonly ingress: number | null
+  readonly ingress: number
   readonly watch: string | null
 }
 
@@ -49,7 +48,7 @@ export function renderManifest(content: ManifestContent): string {
     services,
     environments: {
       [defaults.environment.name]: {
-        ingress: content.ingress ?? defaults.environment.ingress,
+        ingress: content.ingress,
         ...(content.watch !== null && { watch: content.watch }),
       },
     },

@@ -8,7 +8,7 @@ const harmlessValue = /^(?:|true|false|yes|no|on|off|0|1|none|null)$/i
 const secretForms: readonly RegExp[] = [
   // A password in an address: scheme://user:password@host, and user:password@tcp(host) of Go.
   /:\/\/[^\s/:@]*:[^\s/@]+@/,
-  /\S:\S+@tcp\(/,
+  /\S:\S{1,200}@tcp\(/,
   /\b(?:password|passwd|pwd|secret|token)=[^\s;&,$]+/i,
   /(?:^|\s)--?[\w.-]*(?:password|passwd|requirepass|masterauth|secret|token|api-?key)(?:=|\s+)["']?[^\s$"'-]/i,
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,

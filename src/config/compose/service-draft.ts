@@ -30,6 +30,8 @@ export class ServiceDraft {
   readonly comments = new Map<string, string[]>()
   /** Texts in which other services may be named, secrets included. */
   readonly mentions: Mention[] = []
+  /** Paths at which something was mounted that was not carried over. */
+  readonly refusedMounts = new Set<string>()
   readonly #table: ImportTable
   readonly mistakes: ComposeMistakes
   readonly source: ProjectSource

@@ -38,7 +38,8 @@ export function convertCommand(draft: ServiceDraft): void {
   if (commandNode !== undefined && command === null) return
   if (entrypoint !== null && entrypoint.length > 0) {
     setCommand(draft, [...entrypoint, ...(command ?? [])], node)
-    if (entrypointNode !== undefined) draft.tell('carried', 'entrypoint', entrypointNode.at, '`command`')
+    if (entrypointNode !== undefined && commandNode !== undefined)
+      draft.tell('carried', 'entrypoint', entrypointNode.at, '`command`')
     if (commandNode !== undefined)
       draft.tell('carried', 'command', commandNode.at, '`command`, behind the entrypoint')
     if (commandNode === undefined && entrypointNode !== undefined)

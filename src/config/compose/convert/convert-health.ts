@@ -1,3 +1,4 @@
+import { isWithin } from '../../../core/container-path.ts'
 import { type ComposeNode, isTrue, member, textOf, textsOf } from '../compose-node.ts'
 import { durationMs, durationText, longestMs } from '../quantities.ts'
 import type { ServiceDraft } from '../service-draft.ts'
@@ -27,17 +28,13 @@ export function convertHealth(draft: ServiceDraft): void {
     return
   }
   const [first] = portsOf(draft)
-  const at = block?.at ?? draft.service.at
-  draft.manifest['health'] = first === undefined ? 'running' : { tcp: first.port, ...timing }
-  draft.tell(
-    'changed',
-    'healthcheck',
-    at,
+  const fact =
     first === undefined
       ? 'there is none, and no port: healthy as long as it runs'
-      : `there is none: healthy when port ${first.port} accepts connections; better is for example \`health: /up\``,
-    'health',
-  )
+      : `there is none: healthy when port ${first.port} accepts connections`
+  const better = first?.isHttp === true ? '; a path that answers 200 says more' : ''
+  draft.manifest['health'] = first === undefined ? 'running' : { tcp: first.port, ...timing }
+  draft.tell('changed', 'healthcheck', block?.at ?? draft.service.at, `${fact}${better}`, 'health')
 }
 
 type Way = Readonly<Record<string, unknown>>
@@ -75,6 +72,12 @@ function convertTest(draft: ServiceDraft, test: ComposeNode): Way | null {
     )
     return http
   }
+  const program = words?.[0] ?? line
+  const mount = [...draft.refusedMounts].find((path) => isWithin(program, path))
+  if (mount !== undefined) {
+    draft.tell('refused', key, test.at, `its program was in what was mounted at ${mount}`, 'health')
+    return null
+  }
   if (words !== null) {
     draft.tell('carried', key, test.at, '`health.command`')
     return { command: words }
@@ -85,7 +88,9 @@ function convertTest(draft: ServiceDraft, test: ComposeNode): Way | null {
 
 /** A line for the shell as words, when it needs none; `|| exit 1` says what counts anyway. */
 function simpleWords(line: string): readonly string[] | null {
-  const bare = line.replace(/\s*\|\|\s*(?:exit 1|false)\s*;?$/, '')
+  const last = line.lastIndexOf('||')
+  const isBackstop = last !== -1 && /^(?:exit 1|false);?$/.test(line.slice(last + 2).trim())
+  const bare = isBackstop ? line.slice(0, last).trim() : line
   return /[$`|&;<>*?(){}\n~!]/.test(bare) || /^\s*[A-Za-z_]\w*=/.test(bare) ? null : splitWords(bare)
 }
 

@@ -49,7 +49,7 @@ export function sourceObstacle(service: LoadedService, root: string): string | n
 }
 
 const isReference = (text: string): boolean =>
-  referencePattern.test(text) || /^sha256:[a-f0-9]{64}$/.test(text)
+  (text.length <= 400 && referencePattern.test(text)) || /^sha256:[a-f0-9]{64}$/.test(text)
 
 /** What is known of the image that a service will have. */
 export async function imageHints(

@@ -17,12 +17,9 @@ export function convertMounts(draft: ServiceDraft, owners: VolumeOwners): void {
   const places = new Places(draft)
   const list = member(draft.service.block, 'volumes')
   const mounts = (list?.kind === 'list' ? list.items : []).flatMap((item) => parseMount(item, draft.mistakes))
-  const refusedTargets = new Set<string>()
   // Bind mounts first: what lies in a refused one was there to shield a folder from it.
-  for (const mount of mounts)
-    if (mount.kind === 'bind') convertBind(draft, mount, places, owners, refusedTargets)
-  for (const mount of mounts)
-    if (mount.kind !== 'bind') convertMount(draft, mount, places, owners, refusedTargets)
+  for (const mount of mounts) if (mount.kind === 'bind') convertBind(draft, mount, places, owners)
+  for (const mount of mounts) if (mount.kind !== 'bind') convertMount(draft, mount, places, owners)
   for (const text of textsOf(member(draft.service.block, 'tmpfs'))) convertTmpfs(draft, text, places)
   const shm = textOf(member(draft.service.block, 'shm_size'))
   if (shm !== undefined) convertSharedMemory(draft, shm, places)
@@ -95,16 +92,10 @@ class Places {
   }
 }
 
-function convertBind(
-  draft: ServiceDraft,
-  mount: Mount,
-  places: Places,
-  owners: VolumeOwners,
-  refusedTargets: Set<string>,
-): void {
+function convertBind(draft: ServiceDraft, mount: Mount, places: Places, owners: VolumeOwners): void {
   const { source = '', target, at } = mount
   const refuse = (why: string): void => {
-    refusedTargets.add(target)
+    draft.refusedMounts.add(target)
     draft.tell('refused', 'volumes', at, `${source}: ${why}`, 'volumes')
   }
   if (/docker\.sock$|containerd\.sock$|podman\.sock$/.test(source))
@@ -134,15 +125,9 @@ function convertBind(
   refuse('a mounted source folder is for development; a release runs what was built into its image')
 }
 
-function convertMount(
-  draft: ServiceDraft,
-  mount: Mount,
-  places: Places,
-  owners: VolumeOwners,
-  refusedTargets: ReadonlySet<string>,
-): void {
+function convertMount(draft: ServiceDraft, mount: Mount, places: Places, owners: VolumeOwners): void {
   const { source, target, at } = mount
-  const shielding = [...refusedTargets].find((path) => isWithin(target, path))
+  const shielding = [...draft.refusedMounts].find((path) => isWithin(target, path))
   if (shielding !== undefined && mount.kind !== 'tmpfs' && !isDataPath(target)) {
     draft.tell('dropped', 'volumes', at, `${target} only shielded it from the mount at ${shielding}`)
     return

@@ -144,6 +144,9 @@ const siblingsOf = (
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\-]/g, String.raw`\$&`)
 
+/** A longer text is no address. */
+const longestMention = 4096
+
 /** Variables whose whole value may be a host. */
 const hostVariable = /HOST|SERVER|ADDR|URL|URI|ENDPOINT|UPSTREAM|BACKEND|BROKER|PEER|NODE|TARGET|PROXY/i
 
@@ -151,7 +154,8 @@ function isMentioned(name: string, draft: ServiceDraft): boolean {
   const pattern = mentionPattern(name)
   return draft.mentions.some(
     ({ variable, text }) =>
-      pattern.test(text) || (text.trim() === name && variable !== null && hostVariable.test(variable)),
+      (text.length <= longestMention && pattern.test(text)) ||
+      (text.trim() === name && variable !== null && hostVariable.test(variable)),
   )
 }
 
@@ -167,7 +171,7 @@ export function findPorts(draft: ServiceDraft, siblings: Siblings): void {
   const { name, at } = draft.service
   for (const [other, sibling] of siblingsOf(draft, siblings))
     for (const { text } of sibling.mentions)
-      for (const [, digits] of text.matchAll(
+      for (const [, digits] of (text.length > longestMention ? '' : text).matchAll(
         new RegExp(String.raw`(?:^|[\s,;=/@(])${escaped(name)}:(\d{1,5})(?!\d)`, 'g'),
       )) {
         const port = Number(digits)
@@ -181,6 +185,26 @@ export function findPorts(draft: ServiceDraft, siblings: Siblings): void {
         )
       }
   if (portsOf(draft).length > 0) return
+  // With another program the image's ports say little; arguments for its own entrypoint change nothing.
+  const { block } = draft.service
+  const isBuilt = draft.manifest['build'] !== undefined
+  if (member(block, 'entrypoint') !== undefined || (isBuilt && member(block, 'command') !== undefined)) return
   for (const { port, isHttp } of draft.hints.ports)
     addPort(draft, { port, isHttp: isHttp ?? looksLikeHttp(draft, port) }, at, 'as its image says')
+}
+
+/** A row for each service that others need without a port that they could ask. */
+export function tellUnknownPorts(drafts: readonly ServiceDraft[]): void {
+  for (const draft of drafts) {
+    const needing = drafts
+      .filter((other) => needsOf(other).includes(draft.name))
+      .map(({ name }) => `\`${name}\``)
+    if (needing.length > 0 && portsOf(draft).length === 0)
+      draft.tell(
+        'changed',
+        'ports',
+        draft.service.at,
+        `needed by ${needing.slice(0, 5).join(', ')}, but no port is known: add \`port\`, so that they reach it`,
+      )
+  }
 }

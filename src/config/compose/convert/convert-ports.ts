@@ -2,11 +2,23 @@ import { type ComposePlace, member, textsOf } from '../compose-node.ts'
 import type { ServiceDraft } from '../service-draft.ts'
 import { type PublishedPort, parsePort } from './parse-port.ts'
 
+/** The ports that a browser finds by itself, and those that people choose in their place. */
+const favourites = [80, 8080, 8000, 3000]
+
 /** The entry ports of the environment: one for HTTP, all others by themselves. */
 export class EntryPorts {
-  /** The port of the first HTTP service that is published. */
-  ingress: number | null = null
+  /** Where HTTP is published to the outside; null: nowhere. */
+  readonly ingress: number | null
   readonly #owners = new Map<number, string>()
+
+  constructor(drafts: Iterable<ServiceDraft>) {
+    const candidates: number[] = []
+    for (const draft of drafts)
+      for (const port of publishedPorts(draft))
+        if (isOpen(port) && port.published !== null && isHttpPublished(draft, port))
+          candidates.push(port.published)
+    this.ingress = favourites.find((port) => candidates.includes(port)) ?? candidates[0] ?? null
+  }
 
   /** The service that has the port already; null: it is free, and taken now. */
   take(port: number, service: string): string | null {
@@ -14,7 +26,24 @@ export class EntryPorts {
     if (owner === undefined) this.#owners.set(port, service)
     return owner ?? null
   }
+
+  /** The environment's `ingress`, where nothing is published too: a port that nothing else has. */
+  ingressOr(usual: number): number {
+    if (this.ingress !== null) return this.ingress
+    let port = usual
+    while (this.#owners.has(port)) port++
+    return port
+  }
 }
+
+function publishedPorts(draft: ServiceDraft): readonly PublishedPort[] {
+  const list = member(draft.service.block, 'ports')
+  return (list?.kind === 'list' ? list.items : []).flatMap((item) => parsePort(item, draft.mistakes))
+}
+
+const isLoopback = (hostIp: string | null): boolean =>
+  hostIp !== null && /^(?:127\.|::1$|localhost$)/.test(hostIp)
+const isOpen = ({ protocol, hostIp }: PublishedPort): boolean => protocol === 'tcp' && !isLoopback(hostIp)
 
 export interface DeclaredPort {
   readonly port: number
@@ -37,25 +66,17 @@ export const looksLikeHttp = (draft: ServiceDraft, port: number): boolean =>
 export function convertPorts(draft: ServiceDraft, entries: EntryPorts): void {
   const declared = new Map<number, boolean>()
   const ways: Record<string, unknown>[] = []
-  const list = member(draft.service.block, 'ports')
-  for (const item of list?.kind === 'list' ? list.items : [])
-    for (const port of parsePort(item, draft.mistakes)) {
-      if (port.protocol !== 'tcp') {
-        draft.tell(
-          'refused',
-          'ports',
-          port.at,
-          `${port.target}/${port.protocol}: the router knows HTTP and TCP`,
-          'ports',
-        )
-        continue
-      }
-      const before = declared.get(port.target)
-      const isHttp = before ?? isHttpPublished(draft, port)
-      declared.set(port.target, isHttp)
-      const way = wayIn(draft, port, isHttp, entries)
-      if (way !== null) ways.push(way)
+  for (const port of publishedPorts(draft)) {
+    if (port.protocol !== 'tcp') {
+      const fact = `${port.target}/${port.protocol}: the router knows HTTP and TCP`
+      draft.tell('refused', 'ports', port.at, fact, 'ports')
+      continue
     }
+    const isHttp = declared.get(port.target) ?? isHttpPublished(draft, port)
+    declared.set(port.target, isHttp)
+    const way = wayIn(draft, port, isHttp, entries)
+    if (way !== null) ways.push(way)
+  }
   for (const text of textsOf(member(draft.service.block, 'expose')))
     for (const port of parsePort(text, draft.mistakes)) {
       if (port.protocol !== 'tcp')
@@ -125,7 +146,7 @@ function wayIn(
   }
   if (published === null)
     return tell(`${told}: no port of the machine is named; add \`expose\` if it is wanted`)
-  if (hostIp !== null && /^(?:127\.|::1$|localhost$)/.test(hostIp))
+  if (isLoopback(hostIp))
     return tell(
       `${told}: published on ${hostIp} only; entry ports answer at every address, so it is not exposed`,
       'refused',
@@ -139,8 +160,7 @@ function wayIn(
     tell(`${told} at entry port ${published}${address}`, address === '' ? 'carried' : 'changed')
     return { tcp: published, port: target }
   }
-  const isIngress = entries.ingress === null
-  if (isIngress) entries.ingress = published
+  const isIngress = published === entries.ingress
   tell(`${told} at entry port ${published}; write \`${target}/tcp\` if it is not HTTP${address}`)
   return isIngress ? { port: target } : { listen: published, port: target }
 }

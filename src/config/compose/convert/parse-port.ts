@@ -23,7 +23,7 @@ export function parsePort(node: ComposeNode, mistakes: ComposeMistakes): readonl
 
 function parseShort(node: ComposeNode, mistakes: ComposeMistakes): readonly PublishedPort[] {
   const text = textOf(node)?.text.trim() ?? ''
-  const match = shortForm.exec(text)
+  const match = text.length > 200 ? null : shortForm.exec(text)
   const [, bracketed, bare, hostFrom, hostTo, from, to, protocol = 'tcp'] = match ?? []
   const hostIp = bracketed ?? (bare === '' ? undefined : bare)
   const target = rangeOf(from, to)

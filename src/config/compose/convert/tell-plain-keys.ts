@@ -13,14 +13,18 @@ export function tellPlainKeys(
   rules: KeyRules,
   tell: Tell,
   path = '',
+  isDropped = false,
 ): void {
   for (const [key, { key: at, value }] of entries) {
     const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
     if (rule === undefined || asksForNothing(value, rule)) continue
-    if (rule.fate === 'dropped' || rule.fate === 'refused') tell(rule.fate, `${path}${key}`, at, rule.text)
+    // What is in a dropped block is dropped with it, and said once.
+    if (rule.fate === 'refused' || (rule.fate === 'dropped' && !isDropped))
+      tell(rule.fate, `${path}${key}`, at, rule.text)
     if (rule.fate === 'refused') continue
+    const isInside = isDropped || rule.fate === 'dropped'
     for (const block of blocksOf(value, rule))
-      tellPlainKeys(membersOf(block), rule.keys ?? {}, tell, `${path}${key}.`)
+      tellPlainKeys(membersOf(block), rule.keys ?? {}, tell, `${path}${key}.`, isInside)
   }
 }
 

@@ -320,7 +320,11 @@ class ProjectLoader {
       return null
     }
     checkKeys(tree, this.#mistakes)
-    const root = interpolateTree(withoutExtensions(tree), lookup, this.#mistakes, this.#variables)
+    const root = interpolateTree(withoutExtensions(tree), {
+      lookup,
+      mistakes: this.#mistakes,
+      used: this.#variables,
+    })
     return root.kind === 'map' ? { path, root, lookup } : null
   }
 

@@ -81,8 +81,9 @@ interface ReadValue {
 function readValue(written: string, lines: readonly string[], from: number): ReadValue | null {
   const quote = written[0]
   if (quote !== '"' && quote !== "'") {
-    const text = written.startsWith('#') ? '' : written.replace(/[ \t]+#.*$/, '').trim()
-    return { text, literal: false, lastLine: from }
+    const comment = written.startsWith('#') ? 0 : written.search(/[ \t]#/)
+    const text = comment === -1 ? written : written.slice(0, comment)
+    return { text: text.trim(), literal: false, lastLine: from }
   }
   let text = ''
   let line = from

@@ -122,6 +122,11 @@ function convertLabels(draft: ServiceDraft): void {
 
 /** `replicas` and `limits`, from `deploy` or from the service itself. */
 export function convertScale(draft: ServiceDraft): void {
+  const mode = textOf(member(member(draft.service.block, 'deploy'), 'mode'))
+  if (mode?.text === 'global')
+    draft.tell('refused', 'deploy.mode', mode.at, 'there is one instance, not one a machine', 'replicas')
+  else if (mode !== undefined && mode.text !== 'replicated')
+    draft.mistakes.report(mode.at, '`deploy.mode` is no mode', 'Write `replicated`, or leave it out.')
   convertReplicas(draft)
   const limits = { ...convertMemory(draft), ...convertProcessors(draft), ...convertPids(draft) }
   if (Object.keys(limits).length > 0) draft.manifest['limits'] = limits

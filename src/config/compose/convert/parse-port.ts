@@ -14,7 +14,7 @@ export interface PublishedPort {
 
 const mostInRange = 64
 const shortForm =
-  /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*|[0-9a-fA-F:]{3,})):)??(?:(\d+)(?:-(\d+))?:|:)?(\d+)(?:-(\d+))?(?:\/([a-z]+))?$/i
+  /^(?:(?:\[([0-9a-f:.]+)\]|(\d{1,3}(?:\.\d{1,3}){3}|localhost)):(?:(\d+)(?:-(\d+))?)?:|(?:(\d+)(?:-(\d+))?:)?)(\d+)(?:-(\d+))?(?:\/([a-z]+))?$/i
 
 /** One item of `ports` as its single ports. What cannot be understood is reported. */
 export function parsePort(node: ComposeNode, mistakes: ComposeMistakes): readonly PublishedPort[] {
@@ -24,11 +24,11 @@ export function parsePort(node: ComposeNode, mistakes: ComposeMistakes): readonl
 function parseShort(node: ComposeNode, mistakes: ComposeMistakes): readonly PublishedPort[] {
   const text = textOf(node)?.text.trim() ?? ''
   const match = text.length > 200 ? null : shortForm.exec(text)
-  const [, bracketed, bare, hostFrom, hostTo, from, to, protocol = 'tcp'] = match ?? []
-  const hostIp = bracketed ?? (bare === '' ? undefined : bare)
-  const target = rangeOf(from, to)
-  const host = rangeOf(hostFrom, hostTo)
-  if (match === null || target === null) {
+  const [, six, four, boundFrom, boundTo, from, to, first, last, protocol = 'tcp'] = match ?? []
+  const hostFrom = boundFrom ?? from
+  const target = rangeOf(first, last)
+  const host = rangeOf(hostFrom, boundTo ?? to)
+  if (match === null || target === null || (hostFrom !== undefined && host === null)) {
     mistakes.report(
       node.at,
       `${JSON.stringify(text.slice(0, 80))} is not a port`,
@@ -40,7 +40,7 @@ function parseShort(node: ComposeNode, mistakes: ComposeMistakes): readonly Publ
     node,
     target,
     host,
-    { hostIp: hostIp ?? null, protocol: protocol.toLowerCase(), appProtocol: null },
+    { hostIp: six ?? four ?? null, protocol: protocol.toLowerCase(), appProtocol: null },
     mistakes,
   )
 }

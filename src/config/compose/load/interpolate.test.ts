@@ -70,20 +70,22 @@ describe('interpolate', () => {
     fc.assert(
       fc.property(
         fc.string().filter((text) => !text.includes('$')),
-        (text) => expect(interpolate(text, lookup).text).toBe(text),
+        (text) => {
+          expect(interpolate(text, lookup).text).toBe(text)
+        },
       ),
     )
   })
 
   it('gives back any text whose dollar signs are doubled', () => {
     fc.assert(
-      fc.property(fc.string(), (text) =>
+      fc.property(fc.string(), (text) => {
         expect(interpolate(text.replaceAll('$', '$$$$'), lookup)).toMatchObject({
           text,
           fault: null,
           used: [],
-        }),
-      ),
+        })
+      }),
     )
   })
 

@@ -50,7 +50,9 @@ describe('parseDotenv', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme' }).filter((text) => !/['\\\r]/.test(text)),
-        (value) => expect(valuesOf(`A='${value}'`)).toEqual({ A: value }),
+        (value) => {
+          expect(valuesOf(`A='${value}'`)).toEqual({ A: value })
+        },
       ),
     )
   })

@@ -580,6 +580,38 @@ describe('init and validate', () => {
     }
   })
 
+  it('import a Compose project, with a table of what became of it', async () => {
+    const own = new Place()
+    try {
+      const folder = join(own.folder, 'blog')
+      mkdirSync(folder)
+      writeFileSync(join(folder, 'compose.yaml'), 'services: { web: { image: nginx:1, privileged: true } }')
+      const from = ['init', '--from', 'blog/compose.yaml']
+      const shown = await own.run([...from, '--dry-run', '-o', 'json'], { folder: own.folder })
+      expect(documented(shown.stdout)).toMatchObject({
+        schema: 'basalt.compose-import/v1',
+        file: null,
+        from: ['blog/compose.yaml'],
+        counts: { refused: 1 },
+      })
+      expect(existsSync(join(folder, 'basalt.yaml'))).toBe(false)
+      const written = await own.run(from, { folder: own.folder })
+      expect(written.exitCode).toBe(0)
+      expect(written.stdout).toMatch(/web +privileged +refused +blog\/compose.yaml:1:35 +name what it needs/)
+      expect(written.stdout).toMatch(/wrote blog\/basalt.yaml\n$/)
+      expect(readFileSync(join(folder, 'basalt.yaml'), 'utf8')).toContain('image: nginx:1')
+      expect((await own.run(from, { folder: own.folder })).stderr).toContain('exists already')
+      writeFileSync(join(folder, 'compose.yaml'), 'services:\n  web: { imag: nginx:1 }')
+      const wrong = await own.run(from, { folder: own.folder })
+      expect(wrong.exitCode).toBe(1)
+      expect(wrong.stderr).toMatch(/blog\/compose.yaml:2:10: `services.web.imag` .*did you mean `image`\?/)
+      const missing = await own.run(['init', '--from', 'nope.yaml'], { folder: own.folder })
+      expect(missing.stderr).toContain('nope.yaml does not exist')
+    } finally {
+      own.remove()
+    }
+  })
+
   it('show every mistake with its place', async () => {
     const { exitCode, stderr } = await basalt('validate')
     expect(exitCode).toBe(1)

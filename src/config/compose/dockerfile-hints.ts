@@ -23,7 +23,7 @@ export function dockerfileHints(text: string, target: string | null): Dockerfile
       stage = base === undefined ? { ports: [], entrypoint: undefined } : { ...base, ports: [...base.ports] }
       const alias = /^as$/i.test(words[1] ?? '') ? (words[2] ?? '').toLowerCase() : null
       if (alias !== null) stages.set(alias, stage)
-      isTarget = target !== null && alias === target.toLowerCase()
+      isTarget = alias !== null && alias === target?.toLowerCase()
     } else if (/^expose$/i.test(keyword)) stage.ports.push(...exposedPorts(rest))
     else if (/^entrypoint$/i.test(keyword)) stage.entrypoint = execForm(rest)
   }

@@ -7,6 +7,8 @@ import { imported } from './imported.fixture.ts'
 import { serviceRules } from './rules/service-rules.ts'
 import { topLevelRules } from './rules/top-level-rules.ts'
 
+let imports = 0
+
 /** Nothing when a text becomes a valid manifest or is refused with places; else what is wrong. */
 async function flawOf(text: string, dotenv = ''): Promise<string | null> {
   try {
@@ -15,6 +17,7 @@ async function flawOf(text: string, dotenv = ''): Promise<string | null> {
       { '.env': dotenv, 'a.env': dotenv, Dockerfile: dotenv },
       { SET: '80' },
     )
+    imports++
     return rows.every(({ text, line, column }) => text !== '' && line > 0 && column > 0)
       ? null
       : 'a row is empty'
@@ -116,16 +119,16 @@ const project = fc.record({
 
 describe('importCompose', { timeout: 60_000 }, () => {
   it('makes a valid manifest of projects, or says where they are wrong', async () => {
-    let imports = 0
+    imports = 0
     await fc.assert(
       fc.asyncProperty(project, async (content) => {
         const text = stringify(content)
         expect(await flawOf(text)).toBeNull()
-        imports++
       }),
       { numRuns: 600 },
     )
-    expect(imports).toBeGreaterThanOrEqual(600)
+    // A test of refusals alone would say little of what is written.
+    expect(imports).toBeGreaterThan(100)
   })
 
   it('answers for trees of known keys in wrong places', async () => {

@@ -17,7 +17,7 @@ export interface Imported extends ImportedManifest {
   readonly text: string
   readonly rows: readonly ImportRow[]
   /** `fate key: text` of each row of a service; null: of the project. */
-  told(service: string | null): readonly string[]
+  readonly told: (service: string | null) => readonly string[]
 }
 
 export const root = '/project/shop'

@@ -1,4 +1,14 @@
-import { Document, isMap, isScalar, isSeq, type Pair, type Scalar, visit, type YAMLMap, YAMLSeq } from 'yaml'
+import {
+  Document,
+  isMap,
+  isScalar,
+  isSeq,
+  type Pair,
+  type Scalar,
+  visit,
+  type YAMLMap,
+  type YAMLSeq,
+} from 'yaml'
 import { defaults } from '../defaults.ts'
 import type { ServiceDraft } from './service-draft.ts'
 
@@ -66,7 +76,7 @@ export function renderManifest(content: ManifestContent): string {
 function decorate(document: Document, { drafts, leftOut }: ManifestContent): void {
   const root = document.contents
   if (!isMap(root)) return
-  for (const pair of (root as YAMLMap<Scalar, unknown>).items.slice(1)) pair.key.spaceBefore = true
+  for (const pair of (root as YAMLMap<Scalar>).items.slice(1)) pair.key.spaceBefore = true
   const services = document.get('services')
   if (!isMap(services)) return
   for (const [index, pair] of (services.items as Pair<Scalar, YAMLMap>[]).entries()) {
@@ -86,7 +96,7 @@ function commentKeys(pair: Pair<Scalar, YAMLMap>, draft: ServiceDraft): void {
   const above: string[] = [...(draft.comments.get('') ?? [])]
   const rest = new Map(draft.comments)
   rest.delete('')
-  for (const inner of (pair.value as YAMLMap<Scalar, unknown>).items) {
+  for (const inner of (pair.value as YAMLMap<Scalar>).items) {
     const key = String(inner.key.value)
     // `port` and `ports` are one thing to those who tell of it.
     const name = key === 'port' ? 'ports' : key
@@ -106,7 +116,7 @@ function flattenLists(service: YAMLMap): void {
       const isFlat = isSeq(node)
         ? node.items.every((item) => isScalar(item))
         : isMap(node) && node.items.every(({ value }) => isScalar(value))
-      if (isFlat && widthOf(node as YAMLMap | YAMLSeq) <= 80) node.flow = true
+      if (isFlat && widthOf(node) <= 80) node.flow = true
     },
   })
 }

@@ -37,7 +37,7 @@ function reasonOf(
     return `it belongs to the profile \`${own.join('`, `')}\`; set COMPOSE_PROFILES to have it`
   if (member(block, 'provider') !== undefined) return 'another program provides it'
   const deploy = member(block, 'deploy')
-  if (jobs.has(name) || /-job$/.test(textOf(member(deploy, 'mode'))?.text ?? ''))
+  if (jobs.has(name) || textOf(member(deploy, 'mode'))?.text.endsWith('-job') === true)
     return 'it is a job, which ends by itself; an instance that ends is replaced here'
   const replicas = textOf(member(deploy, 'replicas') ?? member(block, 'scale'))?.text
   if (replicas === '0') return 'it has no instances'

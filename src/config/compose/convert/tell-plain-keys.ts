@@ -1,5 +1,4 @@
-import type { ComposePlace } from '../compose-node.ts'
-import { type ComposeEntry, type ComposeNode, isTrue, membersOf } from '../compose-node.ts'
+import { type ComposeEntry, type ComposeNode, type ComposePlace, isTrue, membersOf } from '../compose-node.ts'
 import type { Fate, KeyRule, KeyRules } from '../rules/key-rule.ts'
 
 type Tell = (fate: Fate, key: string, at: ComposePlace, text: string) => void

@@ -1,3 +1,4 @@
+/* oxlint-disable no-template-curly-in-string -- this is how Compose writes variables */
 /** The value of a variable; undefined: it is not set. */
 export type Lookup = (name: string) => string | undefined
 

@@ -24,7 +24,7 @@ describe('parseDotenv', () => {
     ['A="a\\tb\\n\\"c\\" \\\\"', 'a\tb\n"c" \\'],
     ['A="\\$HOME"', '$HOME'],
     ['A=$HOME/x', '/root/x'],
-    ['A="\${HOME}:\${GONE:-d}"', '/root:d'],
+    ['A="${HOME}:${GONE:-d}"', '/root:d'],
     ['A=a=b=c', 'a=b=c'],
     ['A="one\ntwo"', 'one\ntwo'],
     ["A='one\n# two'", 'one\n# two'],
@@ -39,7 +39,7 @@ describe('parseDotenv', () => {
     ['A=1\n=b', 2, /no `NAME=value`/],
     ['A=1\n\nB="open', 3, /not closed/],
     ['A=$5', 1, /no variable/],
-    ['A=\${B:?missing}', 1, /required: missing/],
+    ['A=${B:?missing}', 1, /required: missing/],
   ])('says where %j is wrong', (text, line, fact) => {
     const { faults } = parseDotenv(text, shell)
     expect(faults).toHaveLength(1)

@@ -47,5 +47,5 @@ function nodeAt(
     return { kind: 'map', at, entries }
   }
   if (value === null || value === undefined) return { kind: 'empty', at }
-  return { kind: 'text', at, text: String(value as string), secret: null }
+  return { kind: 'text', at, text: typeof value === 'string' ? value : JSON.stringify(value), secret: null }
 }

@@ -19,7 +19,7 @@ export function readTree(
   )
   for (const { line, column, message, remedy, file: name } of problems.problems)
     mistakes.report({ file: name, line, column }, message, remedy)
-  return problems.isEmpty ? nodeAt(source.value, [], source, file) : null
+  return source !== null && problems.isEmpty ? nodeAt(source.value, [], source, file) : null
 }
 
 function nodeAt(

@@ -72,7 +72,8 @@ const decisions = `## What is decided
   address with a password, a private key …) is left out with a row that says so, and so is every other text that holds
   one. Compose \`secrets\` are refused until there are secrets.
 - **HTTP or TCP.** Compose does not say which. \`app_protocol\`, the image and the usual numbers decide; a row says what
-  was decided. The first published HTTP port becomes the environment’s \`ingress\`, others have entry ports of their own.
+  was decided. One published HTTP port becomes the environment’s \`ingress\`: 80, 8080, 8000 or 3000 if it is among
+  them, else the first; others have entry ports of their own.
 - **Loopback stays closed.** Entry ports answer at every address, so what is published on 127.0.0.1 is not exposed.
 - **Who reaches whom.** In Compose everyone reaches everyone; here only what \`needs\` names. A service whose name stands
   as a host in a variable or argument of another is added to its \`needs\`. Its port is found there, in its Dockerfile

@@ -110,6 +110,11 @@ describe('what a Compose file may say', () => {
     )
     expect((await mistakesOf(`services:\n${services.join('\n')}`)).join()).toMatch(/multiplies the project/)
 
+    const mounts = Array.from({ length: 5001 }, (_, index) => `/m${index}`).join(', ')
+    expect((await mistakesOf(`services: { a: { image: a, volumes: [${mounts}] } }`)).join()).toMatch(
+      /more than 5000 items/,
+    )
+
     const many = Array.from({ length: 1001 }, (_, index) => `  s${index}: { image: a }`)
     expect((await mistakesOf(`services:\n${many.join('\n')}`)).join()).toMatch(/more than 1000 services/)
 

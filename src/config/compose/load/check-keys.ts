@@ -8,6 +8,8 @@ const shapeWords: Readonly<Record<Shape, string>> = {
   list: 'a list',
   map: 'a block of keys',
 }
+/** Each item may be compared with every other. */
+const mostItems = 5000
 const serviceNamePattern = /^[a-zA-Z0-9._-]+$/
 
 /** Reports every key that the Compose Specification does not know, and every value of a wrong form. */
@@ -63,6 +65,11 @@ function checkItems(
   path: string,
   mistakes: ComposeMistakes,
 ): void {
+  if (items.length > mostItems) {
+    const at = items[mostItems]?.at
+    if (at !== undefined) mistakes.report(at, `\`${path}\` has more than ${mostItems} items`, 'Use fewer.')
+    return
+  }
   for (const item of items) {
     if (item.kind === 'map' && rule.keys !== undefined && rule.named !== true)
       checkBlock(item, rule.keys, `${path}[].`, mistakes)

@@ -26,7 +26,7 @@ const fileReference = (text: string, shapes = 'list'): KeyRule =>
   })
 
 const develop: KeyRules = {
-  watch: dropped('list', 'for development; `basalt up` builds what has changed', {
+  watch: dropped('list', 'for development; a release is built as a whole', {
     keys: {
       path: dropped('text', 'for development'),
       action: dropped('text', 'for development'),
@@ -239,7 +239,7 @@ export const serviceRules: KeyRules = {
   ...trafficKeys,
   ...storageKeys,
   ...processKeys,
-  develop: dropped('map', 'for development; `basalt up` builds what has changed', { keys: develop }),
+  develop: dropped('map', 'for development; a release is built as a whole', { keys: develop }),
   provider: refused('map', 'the service is not run by Compose either, and is left out', {
     keys: {
       type: refused('text', 'the service is left out'),

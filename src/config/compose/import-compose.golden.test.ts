@@ -1,12 +1,29 @@
 import { readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { importCompose } from './import-compose.ts'
+import type { ImportRow } from './import-table.ts'
 import { filesOnDisk } from './load/compose-files.ts'
 import { parseImported } from './manifest-of-today.fixture.ts'
 
 const corpus = join(import.meta.dirname, 'fixtures')
 const projects = readdirSync(corpus)
+
+/** Keys of services that no row tells of, `service.key`. What a service extends is told as its own. */
+function untold(compose: string, rows: readonly ImportRow[]): readonly string[] {
+  const { services } = parse(compose, { schema: 'core', merge: true }) as {
+    services: Record<string, Record<string, unknown>>
+  }
+  return Object.entries(services).flatMap(([name, block]) => {
+    const told = rows.filter(({ service }) => service === name).map(({ key }) => key)
+    if (told.includes('')) return []
+    return Object.keys(block)
+      .filter((key) => key !== 'extends' && !told.some((row) => row === key || row.startsWith(`${key}.`)))
+      .map((key) => `${name}.${key}`)
+  })
+}
 
 describe('importCompose', () => {
   it('is tried with real projects', () => expect(projects.length).toBeGreaterThanOrEqual(10))
@@ -23,6 +40,7 @@ describe('importCompose', () => {
     await expect(text).toMatchFileSnapshot(join(root, 'basalt.yaml'))
     await expect(table.join('')).toMatchFileSnapshot(join(root, 'table.txt'))
     expect(Object.keys(parseImported(text).services).length).toBeGreaterThan(0)
+    expect(untold(await readFile(join(root, 'compose.yaml'), 'utf8'), rows)).toEqual([])
     expect(text).not.toMatch(/s3cr3t|hunter2|somewordpress/)
     expect(table.join('')).not.toMatch(/s3cr3t|hunter2|somewordpress/)
   })

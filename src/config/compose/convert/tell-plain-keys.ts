@@ -16,7 +16,12 @@ export function tellPlainKeys(
 ): void {
   for (const [key, { key: at, value }] of entries) {
     const rule = Object.hasOwn(rules, key) ? rules[key] : undefined
-    if (rule === undefined || asksForNothing(value, rule)) continue
+    if (rule === undefined || isEmpty(value)) continue
+    if (isHarmless(value, rule)) {
+      if (rule.fate === 'dropped' || rule.fate === 'refused')
+        tell('carried', `${path}${key}`, at, 'it is so here too, unasked')
+      continue
+    }
     // What is in a dropped block is dropped with it, and said once.
     if (rule.fate === 'refused' || (rule.fate === 'dropped' && !isDropped))
       tell(rule.fate, `${path}${key}`, at, rule.text)
@@ -27,14 +32,16 @@ export function tellPlainKeys(
   }
 }
 
-function asksForNothing(value: ComposeNode, rule: KeyRule): boolean {
-  if (value.kind === 'empty') return true
-  if (value.kind === 'list') {
-    const harmless = rule.harmless ?? []
+const isEmpty = (value: ComposeNode): boolean =>
+  value.kind === 'empty' ||
+  (value.kind === 'list' && value.items.length === 0) ||
+  (value.kind === 'map' && value.entries.size === 0)
+
+/** The value asks for what is so anyway. */
+function isHarmless(value: ComposeNode, { harmless = [] }: KeyRule): boolean {
+  if (value.kind === 'list')
     return value.items.every((item) => item.kind === 'text' && harmless.includes(item.text))
-  }
-  if (value.kind === 'map') return value.entries.size === 0
-  const harmless = rule.harmless ?? []
+  if (value.kind !== 'text') return false
   return harmless.includes(value.text) || (harmless.includes('false') && !isTrue(value))
 }
 

@@ -60,7 +60,7 @@ export async function importCompose(
   const project = await loadProject(path, source, mistakes)
   mistakes.throwIfAny()
   const table = new ImportTable()
-  const world = { table, mistakes, source }
+  const world = { table, mistakes, source, declaredSecrets: project.top.get('secrets')?.value }
   tellProject(project, table)
   await tellOverride(path, source, table)
 

@@ -36,6 +36,7 @@ describe('the image of a service', () => {
     ['build: ../other', /outside the folder/],
     ['build: https://github.com/a/b.git', /not a folder/],
     ['build: git@github.com:a/b', /not a folder/],
+    ['build: { dockerfile: ../D }', /Dockerfile lies outside its build context/],
     ['build: { dockerfile_inline: FROM scratch }', /inline/],
   ])('%s is refused, and the image taken instead', async (lines, reason) => {
     const { service, told } = await importedService(lines)
@@ -59,6 +60,15 @@ describe('the image of a service', () => {
     expect(services['a']?.['needs']).toBeUndefined()
     expect(told('b').join()).toMatch(reason)
     expect(text).toMatch(/# b is left out/)
+  })
+
+  it('names the files of build secrets, and reads none', async () => {
+    const { services, told } = await imported(
+      `services: { a: { build: { context: ., secrets: [npm, { source: s, target: id, mode: 0400 }, env, out] } } }
+secrets: { npm: { file: ./.npmrc }, s: { file: sub/s }, env: { environment: X }, out: { file: ../x } }`,
+    )
+    expect(services['a']?.['build']).toEqual({ context: '.', secrets: { npm: '.npmrc', id: 'sub/s' } })
+    expect(told('a').filter((row) => row.startsWith('refused build.secrets'))).toHaveLength(2)
   })
 
   it('is an error when nothing is left', async () => {

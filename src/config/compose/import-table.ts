@@ -26,7 +26,7 @@ export class ImportTable {
 
   add(service: string | null, key: string, fate: Fate, at: ComposePlace, text: string): void {
     const { file, line, column } = at
-    const identity = JSON.stringify([service, key, text, file, line])
+    const identity = JSON.stringify([service, key, text, file, line, column])
     if (this.#seen.has(identity)) return
     this.#seen.add(identity)
     this.#rows.push({ service, key, fate, text, file, line, column })

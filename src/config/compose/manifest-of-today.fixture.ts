@@ -10,8 +10,12 @@ const buildSchema = z.union([
   path,
   z.strictObject({
     context: path,
-    dockerfile: z.string().min(1).optional(),
-    target: z.string().min(1).optional(),
+    dockerfile: path.optional(),
+    target: z
+      .string()
+      .regex(/^[A-Za-z0-9][\w.-]*$/)
+      .optional(),
+    secrets: z.record(z.string().regex(/^[\w.-]+$/), path).optional(),
     args: z.record(z.string().regex(/^[A-Za-z_]\w*$/), z.string()).optional(),
   }),
 ])

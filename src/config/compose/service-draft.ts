@@ -35,6 +35,8 @@ export class ServiceDraft {
   readonly #table: ImportTable
   readonly mistakes: ComposeMistakes
   readonly source: ProjectSource
+  /** The project's `secrets`. */
+  readonly declaredSecrets: ComposeNode | undefined
 
   constructor(
     name: string,
@@ -44,6 +46,7 @@ export class ServiceDraft {
       readonly table: ImportTable
       readonly mistakes: ComposeMistakes
       readonly source: ProjectSource
+      readonly declaredSecrets: ComposeNode | undefined
     },
   ) {
     this.name = name
@@ -52,6 +55,7 @@ export class ServiceDraft {
     this.#table = world.table
     this.mistakes = world.mistakes
     this.source = world.source
+    this.declaredSecrets = world.declaredSecrets
   }
 
   /** A row of the table; what was changed or refused is also said in basalt.yaml, above `under` when it is there. */

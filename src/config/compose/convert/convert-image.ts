@@ -23,6 +23,10 @@ function buildObstacle(service: LoadedService, root: string): string | null {
   if (context === null) return 'its build context is not a folder on this machine'
   if (context.startsWith('..') || context.startsWith('/'))
     return `its build context lies outside the folder of basalt.yaml`
+  if (/[\u0000-\u001f\u007f]/.test(context)) return 'the name of its build context has control characters'
+  const dockerfile = textOf(member(build, 'dockerfile'))?.text ?? ''
+  if (/^\/|(?:^|\/)\.\.(?:\/|$)|[\u0000-\u001f\u007f]/.test(dockerfile))
+    return 'its Dockerfile lies outside its build context'
   return null
 }
 
@@ -114,15 +118,64 @@ function convertBuild(draft: ServiceDraft, root: string): unknown {
   const path = context === '.' ? '.' : `./${context}`
   if (build?.kind !== 'map') return path
   const dockerfile = draft.plain(member(build, 'dockerfile'), 'build.dockerfile')
-  const target = draft.plain(member(build, 'target'), 'build.target')
+  const target = convertTarget(draft, build)
   const args = convertArgs(draft, build)
+  const secrets = convertBuildSecrets(draft, build, root)
   const block = {
     context: path,
     ...(dockerfile !== null && dockerfile !== '' && { dockerfile }),
-    ...(target !== null && target !== '' && { target }),
+    ...(target !== null && { target }),
     ...(Object.keys(args).length > 0 && { args }),
+    ...(Object.keys(secrets).length > 0 && { secrets }),
   }
   return Object.keys(block).length === 1 ? path : block
+}
+
+function convertTarget(draft: ServiceDraft, build: ComposeMap): string | null {
+  const node = member(build, 'target')
+  const target = draft.plain(node, 'build.target')
+  if (node === undefined || target === null || target === '') return null
+  if (/^[A-Za-z0-9][\w.-]*$/.test(target)) return target
+  draft.tell('refused', 'build.target', node.at, 'it is not a name that stages have', 'build')
+  return null
+}
+
+/** Files by id. Only their names are carried: no secret is read. */
+function convertBuildSecrets(
+  draft: ServiceDraft,
+  build: ComposeMap,
+  root: string,
+): Readonly<Record<string, string>> {
+  const secrets: Record<string, string> = {}
+  const list = member(build, 'secrets')
+  for (const item of list?.kind === 'list' ? list.items : []) {
+    const name = textOf(item.kind === 'map' ? member(item, 'source') : item)
+    const source = name?.text ?? ''
+    const target = textOf(member(item, 'target'))
+    const id = target?.text ?? source
+    const isPlain = (name?.secret ?? target?.secret ?? null) === null && /^[\w.-]+$/.test(id)
+    const file = textOf(member(member(draft.declaredSecrets, source), 'file'))
+    const path = file === undefined ? '' : relative(root, resolve(file.at.folder, file.text))
+    const isInside = path !== '' && !/^(?:\/|\.\.(?:\/|$))|[\u0000-\u001f\u007f]/.test(path)
+    if (isInside && isPlain && file?.secret === null) {
+      secrets[id] = path
+      draft.tell(
+        'changed',
+        'build.secrets',
+        item.at,
+        `\`${id}\` is the file ${path}, read when it is built`,
+        'build',
+      )
+    } else
+      draft.tell(
+        'refused',
+        'build.secrets',
+        item.at,
+        'it is not a file inside the folder of basalt.yaml',
+        'build',
+      )
+  }
+  return secrets
 }
 
 function convertArgs(draft: ServiceDraft, build: ComposeMap): Readonly<Record<string, string>> {

@@ -11,15 +11,19 @@ export const buildRules: KeyRules = {
   dockerfile_inline: refused('text', 'write it to a file, so that it can be reviewed and named'),
   target: carried('text', '`build.target`'),
   args: carried('map|list', '`build.args`; a secret one is left out'),
-  secrets: refused('list', 'write them into `build.secrets` yourself', {
-    keys: {
-      source: refused('text', 'as `secrets`'),
-      target: refused('text', 'as `secrets`'),
-      uid: refused('text', 'as `secrets`'),
-      gid: refused('text', 'as `secrets`'),
-      mode: refused('text', 'as `secrets`'),
+  secrets: changed(
+    'list',
+    '`build.secrets`, where the secret is a file in the folder of basalt.yaml; it is not read',
+    {
+      keys: {
+        source: carried('text', 'the secret, whose file is named'),
+        target: carried('text', 'the id'),
+        uid: dropped('text', 'the Dockerfile says who reads it'),
+        gid: dropped('text', 'the Dockerfile says who reads it'),
+        mode: dropped('text', 'the Dockerfile says who reads it'),
+      },
     },
-  }),
+  ),
   ssh: refused('map|list|text', 'keys of the one who builds are not part of a release'),
   labels: refused('map|list', 'write `LABEL` in the Dockerfile'),
   cache_from: cache,

@@ -48,6 +48,10 @@ export const errorCatalogue = {
     kind: 'user',
     summary: 'an image or layer is malformed or tries to write outside its root',
   },
+  'image.reference-invalid': {
+    kind: 'user',
+    summary: 'a text does not name an image as [registry/]repository[:tag][@digest]',
+  },
   'image.root-failed': {
     kind: 'environment',
     summary: 'the read-only root of an image could not be made or mounted',

@@ -69,15 +69,12 @@ describe('references', () => {
   })
 
   it('any text is read as a reference that reads as itself again, or refused by name', () => {
-    const character = fc.constantFrom(...'aZ0./:@_- [\n]', 'é')
+    expect.hasAssertions()
+    const character = fc.constantFrom('a', 'Z', '0', '.', '/', ':', '@', '_', '-', ' ', '[', ']', '\n', 'é')
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: character }), fc.string()), (text) => {
-        try {
-          const parsed = parseReference(text)
-          expect(parseReference(formatReference(parsed))).toEqual(parsed)
-        } catch (error) {
-          expect(error).toBeInstanceOf(BasaltError)
-        }
+        const parsed = parsedOrRefused(text)
+        expect(parsed === null ? null : parseReference(formatReference(parsed))).toEqual(parsed)
       }),
       { numRuns: 2000 },
     )
@@ -123,6 +120,16 @@ const reference: fc.Arbitrary<ImageReference> = fc
     tag: tag === null && exact === null ? 'latest' : tag,
     digest: exact,
   }))
+
+/** Null where it was refused as it shall be. */
+function parsedOrRefused(text: string): ImageReference | null {
+  try {
+    return parseReference(text)
+  } catch (error) {
+    if (error instanceof BasaltError && error.code === 'image.reference-invalid') return null
+    throw error
+  }
+}
 
 function mistakeOf(text: string): BasaltError {
   try {

@@ -58,6 +58,20 @@ export const errorCatalogue = {
   },
   'content.corrupt': { kind: 'environment', summary: 'stored bytes no longer match their digest' },
 
+  'registry.unreachable': { kind: 'environment', summary: 'a registry of images could not be reached' },
+  'registry.denied': { kind: 'user', summary: 'a registry refused the credentials, or access without any' },
+  'registry.credentials-unusable': {
+    kind: 'user',
+    summary: "Docker's configuration or a credential helper gave nothing that a registry could be asked with",
+  },
+  'registry.image-unknown': { kind: 'user', summary: 'a registry has no image of that name' },
+  'registry.refused': { kind: 'user', summary: 'a registry did not take what was pushed' },
+  'registry.failed': { kind: 'environment', summary: 'a registry failed, or gave an answer without sense' },
+  'registry.wrong-bytes': {
+    kind: 'environment',
+    summary: 'a registry sent bytes that do not have the digest that they were asked for by; they are kept aside',
+  },
+
   'release.unknown': { kind: 'user', summary: 'no release has that name or digest' },
   'release.ambiguous': { kind: 'user', summary: 'a digest prefix matches more than one release' },
   'release.archive-invalid': { kind: 'user', summary: 'a release archive is damaged or incomplete' },

@@ -177,7 +177,8 @@ export function parse<Schema extends z.ZodType>(
   throw invalid(digest, z.prettifyError(result.error), result.error)
 }
 
-function choosePlatform(index: z.infer<typeof indexSchema>, digest: Digest, wanted: Platform): Digest {
+/** The manifest of an index that is for a platform. `name` is what errors call the index. */
+export function choosePlatform(index: z.infer<typeof indexSchema>, name: string, wanted: Platform): Digest {
   const fits = index.manifests.find(
     ({ platform, mediaType }) =>
       isManifestType(mediaType) &&
@@ -186,11 +187,18 @@ function choosePlatform(index: z.infer<typeof indexSchema>, digest: Digest, want
       (wanted.variant === undefined || platform.variant === wanted.variant),
   )
   if (fits !== undefined) return fits.digest
-  const available = index.manifests.flatMap(({ platform }) => (platform ? [platformName(platform)] : []))
-  throw invalid(
-    digest,
-    `it is not for ${platformName(wanted)}, only for ${available.join(', ') || 'no platform'}`,
+  // BuildKit lists what it attaches to images as an image for `unknown/unknown`.
+  const available = new Set(
+    index.manifests.flatMap(({ platform }) =>
+      platform === undefined || platform.os === 'unknown' ? [] : [platformName(platform)],
+    ),
   )
+  const platforms = [...available]
+  throw new BasaltError('image.invalid', {
+    message: `${name} is not for ${platformName(wanted)}, only for ${platforms.join(', ') || 'no platform'}`,
+    remedy: 'Name an image that is built for this machine.',
+    details: { image: name, platforms },
+  })
 }
 
 export const platformName = ({ os, architecture, variant }: Platform): string =>

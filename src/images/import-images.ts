@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import type { ImageDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import { BasaltError } from '../errors.ts'
+import { checkLayer } from './check-layer.ts'
 import type { ContentStore, Descriptor } from './content-store.ts'
 import { dockerImages } from './docker-images.ts'
 import { isForMachine, loadImage, machinePlatform, platformName } from './image.ts'
@@ -24,7 +25,7 @@ export interface ImportedImage {
 /**
  * Takes in the images for this machine of a tar that another tool wrote: an OCI image layout, or what `docker save`
  * writes; compressed with gzip or not. It is read into a layout of its own first; every blob, and the content of every
- * layer, must have its digest. Only then the images are moved into the store and listed there. After a failure nothing
+ * layer, must have its digest, and layers only what a root may have. Only then the images are moved into the store and listed there. After a failure nothing
  * is left. Rejects with `image.invalid`, `host.disk-full`, or `request.interrupted` on abort.
  */
 export async function importImages(
@@ -79,13 +80,10 @@ async function check(
   if (!isForMachine(image.config.platform))
     throw archiveInvalid(`it has no image for ${platformName(machinePlatform)}, only for ${platform}`)
   for (const layer of image.layers)
-    await withLayerFile(staging, layer, ingestPath(staging.folder), op, doNothing)
+    await withLayerFile(staging, layer, ingestPath(staging.folder), op, (file) => checkLayer(file, op))
   const sizeBytes = image.layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0)
   return { image: image.digest, name, platform, sizeBytes }
 }
-
-/** A layer file is verified before it is lent. */
-const doNothing = async (): Promise<void> => {}
 
 /** Without what the archive says of it: an image is known by its digest and by nothing else. */
 const bare = ({ mediaType, digest, size }: Descriptor): Descriptor => ({ mediaType, digest, size })

@@ -37,7 +37,7 @@ const maxId = 2 ** 32 - 2
 
 /**
  * Reads an uncompressed layer (image-spec, layer.md). Rejects with `image.invalid` what no honest layer has: paths
- * that climb, devices, FIFOs, sparse files, names that are not UTF-8.
+ * that climb or start at the host's root, devices, FIFOs, sparse files, names that are not UTF-8.
  *
  * @param name what errors call the layer
  */
@@ -56,6 +56,9 @@ export function* readLayer(file: string, name: string, limits = defaultLayerLimi
 
 /** Null for members that mean nothing here: the bookkeeping of AUFS, which old layers still have. */
 function checkEntry(scanned: ScannedEntry, layer: string): LayerEntry | null {
+  // The root itself may be called so; below it only an archive that means the host's own files has such names.
+  if (scanned.path.startsWith('/') && scanned.path !== '/')
+    throw invalid(layer, `"${scanned.path}" is an absolute path`)
   const path = normalise(scanned.path, layer)
   const whiteout = whiteoutOf(path, layer)
   if (whiteout !== undefined) return whiteout

@@ -44,7 +44,8 @@ function assertSame(known: Descriptor, again: Descriptor): void {
     throw invalid(again, `it is said to be both ${known.mediaType} and ${again.mediaType}`)
 }
 
-async function childrenOf(
+/** What a manifest or an index names; nothing for other blobs. */
+export async function childrenOf(
   store: ContentStore,
   { digest, mediaType }: Descriptor,
 ): Promise<readonly Descriptor[]> {

@@ -196,6 +196,7 @@ describe('a hostile layer', () => {
       { name: 'a', content: '' },
       { name: 'a/b', content: '' },
     ],
+    'has an absolute path': [{ name: '/outside', content: 'evil' }],
     'has an owner that is no number': [{ name: 'x', pax: { uid: 'root' }, content: '' }],
     'has an owner below zero': [{ name: 'x', pax: { gid: '-1' }, content: '' }],
     'goes round in circles': [
@@ -234,7 +235,6 @@ describe('a hostile layer', () => {
       { name: 'b', type: 'symlink', linkname: '/../c' },
       { name: 'a/outside', content: 'evil' },
     ],
-    'has an absolute path': [{ name: '/outside', content: 'evil' }],
   }
   for (const [what, members] of Object.entries(contained))
     it(`stays in its root when it ${what}`, async () => {

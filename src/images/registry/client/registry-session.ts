@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
@@ -17,6 +18,8 @@ export interface RegistryRequest {
   readonly headers?: Readonly<Record<string, string>>
   /** Made anew for each attempt. */
   readonly body?: () => Buffer | Readable
+  /** What breaks off is not sent again, as half of it may have been taken: any status is then for the caller. */
+  readonly once?: true
 }
 
 /** Talks to one registry for one operation. */
@@ -31,8 +34,11 @@ export interface RegistrySession {
   send(request: RegistryRequest): Promise<HttpAnswer>
   /** Where an address leads that the registry gave in `Location`. Throws `registry.failed` for one that is not safe. */
   locate(location: string | undefined, from: URL | string): Promise<URL>
-  /** Waits before another attempt after so many failures in a row; rejects with the failure when it was the last. */
-  pause(failures: number, failure: unknown): Promise<void>
+  /**
+   * Waits before another attempt after so many failures in a row, as long as the headers of an answer ask for; rejects
+   * with the failure when it was the last.
+   */
+  pause(failures: number, failure: unknown, headers?: IncomingHttpHeaders): Promise<void>
 }
 
 export interface SessionPorts {
@@ -82,7 +88,7 @@ export function openSession(registry: string, what: string, ports: SessionPorts,
     return url
   }
 
-  const pause = async (failures: number, failure: unknown, headers = {}): Promise<void> => {
+  const pause: RegistrySession['pause'] = async (failures, failure, headers = {}) => {
     const ms = waitMs(failures, headers, ports.now())
     if (ms === null) throw failure
     op.notify?.({
@@ -96,12 +102,12 @@ export function openSession(registry: string, what: string, ports: SessionPorts,
   }
 
   /** Until there is an answer that is not to pass by itself. */
-  const persist = async (exchange: () => Promise<{ answer: HttpAnswer; isOwn: boolean }>) => {
+  const persist = async (exchange: () => Promise<{ answer: HttpAnswer; isOwn: boolean }>, once = false) => {
     for (let failures = 1; ; failures++) {
       try {
         const { answer, isOwn } = await exchange()
         // Another host gave its address for a while only, and is asked for a new one by way of the registry.
-        if (!isPassing(answer.status) && (isOwn || answer.status < 400)) return answer
+        if (once || (!isPassing(answer.status) && (isOwn || answer.status < 400))) return answer
         const reason = refusalIn(await readRemark(answer))
         const failure = failed(
           registry,
@@ -113,7 +119,7 @@ export function openSession(registry: string, what: string, ports: SessionPorts,
         if (op.signal.aborted) throw interrupted(what, op)
         if (cause instanceof BasaltError) throw cause
         const failure = unreachable(registry, what, cause)
-        if (isUntrusted(cause) || !mayPass(cause, hasAnswered)) throw failure
+        if (once || isUntrusted(cause) || !mayPass(cause, hasAnswered)) throw failure
         await pause(failures, failure)
       }
     }
@@ -134,14 +140,14 @@ export function openSession(registry: string, what: string, ports: SessionPorts,
     registry,
     locate,
     pause,
-    async send({ method, path, access, headers = {}, body }) {
+    async send({ method, path, access, headers = {}, body, once }) {
       const exchange = async () => {
         const url = path instanceof URL ? path : new URL(`/v2/${path}`, await baseUrl())
         const request = { method, url, headers, ...(body === undefined ? {} : { body: body() }) }
         return follow(request, authorization.header(access))
       }
       for (let challenges = 0; ; challenges++) {
-        const answer = await persist(exchange)
+        const answer = await persist(exchange, once)
         const isRead = method === 'GET' || method === 'HEAD'
         if (answer.status !== 401 && !(answer.status === 403 && isRead)) return answer
         const reason = refusalIn(await readRemark(answer)) ?? `it answered ${answer.status}`

@@ -7,6 +7,7 @@ import type { HttpAnswer } from './http-transport.ts'
 import { readRemark } from './read-body.ts'
 import { failed, refusalIn } from './registry-error.ts'
 import type { RegistrySession } from './registry-session.ts'
+import { isPassing } from './retry-wait.ts'
 import type { Transfer } from './transfer-progress.ts'
 
 /** How a blob came to be in the repository. */
@@ -19,9 +20,6 @@ export interface UploadTarget {
   /** Begins errors. */
   readonly what: string
 }
-
-/** Of an upload as a whole: a session that broke off is not taken up again. */
-const maxAttempts = 4
 
 /**
  * Sees to it that a blob is in the repository: it is looked for, then taken over from another repository of the same
@@ -38,14 +36,32 @@ export async function uploadBlob(
     const { answer, path } = await startUpload(target, descriptor, attempt === 1 ? from : null)
     if (answer.status === 201) return 'mounted'
     const location = await target.session.locate(answer.headers.location, path)
-    const done = await send(target, descriptor, location, progress)
-    if (done.status === 201 || done.status === 204) return 'sent'
-    const reason = refusalIn(await readRemark(done)) ?? `it answered ${done.status}`
+    const failure = await sendWhole(target, descriptor, location, progress())
+    if (failure === null) return 'sent'
+    await target.session.pause(attempt, failure.error, failure.headers)
+  }
+}
+
+/** Null where it was taken; else why not, when another attempt may be better. Rejects when none would be. */
+async function sendWhole(
+  target: UploadTarget,
+  descriptor: Descriptor,
+  location: URL,
+  progress: Transfer,
+): Promise<{ readonly error: BasaltError; readonly headers: HttpAnswer['headers'] } | null> {
+  try {
+    const { status, headers, ...answer } = await send(target, descriptor, location, progress)
+    const reason = refusalIn(await readRemark({ status, headers, ...answer })) ?? `it answered ${status}`
+    if (status === 201 || status === 204) return null
     // What it does not recognise may have gone bad here.
     await target.store.verify(descriptor.digest)
-    const passes = done.status === 404 || done.status === 416
-    if (!passes || attempt === maxAttempts) throw refused(target, `the blob ${descriptor.digest}`, reason)
-    await target.session.pause(attempt, refused(target, `the blob ${descriptor.digest}`, reason))
+    const error = refused(target, `the blob ${descriptor.digest}`, reason)
+    // An upload that is no longer known, or was half taken, is begun anew.
+    if (!isPassing(status) && status !== 404 && status !== 416) throw error
+    return { error, headers }
+  } catch (error) {
+    if (!(error instanceof BasaltError && error.code === 'registry.unreachable')) throw error
+    return { error, headers: {} }
   }
 }
 
@@ -86,7 +102,7 @@ function send(
   { session, store, repository }: UploadTarget,
   { digest, size }: Descriptor,
   location: URL,
-  progress: () => Transfer,
+  progress: Transfer,
 ): Promise<HttpAnswer> {
   const url = new URL(location)
   url.searchParams.set('digest', digest)
@@ -95,7 +111,8 @@ function send(
     path: url,
     access: { repository, actions: 'pull,push' },
     headers: { 'content-type': 'application/octet-stream', 'content-length': String(size) },
-    body: () => (size === 0 ? Buffer.alloc(0) : Readable.from(counted(store.path(digest), progress()))),
+    body: () => (size === 0 ? Buffer.alloc(0) : Readable.from(counted(store.path(digest), progress))),
+    once: true,
   })
 }
 

@@ -52,9 +52,10 @@ export function createDockerCredentials(config: string, exec: typeof realExec): 
 }
 
 async function readConfig(file: string): Promise<z.infer<typeof configSchema>> {
-  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return '{}'
-    throw unusable(`${file} cannot be read: ${cause.message}`, cause)
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return '{}'
+    throw unusable(`${file} cannot be read: ${message}`, cause)
   })
   try {
     return configSchema.parse(JSON.parse(text))

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { createPrivateKey, sign } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,6 +23,8 @@ export interface RegistryOptions {
 }
 
 export const registryUser = { user: 'ada', password: 'love:lace' } as const
+export const refreshToken = 'a-refresh-token'
+const basicOfUser = `Basic ${Buffer.from(`${registryUser.user}:${registryUser.password}`).toString('base64')}`
 /** bcrypt of the password above. */
 const htpasswd = 'ada:$2b$05$abcdefghijklmnopqrstuujuOr2/oZU0c8EgP1YXR/DGy/5z8WNzi\n'
 
@@ -103,15 +105,10 @@ async function answers(port: number, child: ChildProcess, said: () => string): P
 }
 
 function makeCertificate(folder: string): void {
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=basalt-test'],
-      ...['-addext', 'subjectAltName=IP:127.0.0.1'],
-      ...['-keyout', join(folder, 'registry.key'), '-out', join(folder, 'registry.crt')],
-    ],
-    { stdio: 'ignore' },
-  )
+  const files = ['-keyout', join(folder, 'registry.key'), '-out', join(folder, 'registry.crt')]
+  const subject = ['-subj', '/CN=basalt-test', '-addext', 'subjectAltName=IP:127.0.0.1']
+  const options = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject, ...files]
+  execFileSync('openssl', options, { stdio: 'ignore' })
 }
 
 /** Gives tokens as distribution's spec/auth/jwt.md has them: pulling to everybody, pushing to the user. */
@@ -137,31 +134,27 @@ async function startTokenServer(folder: string): Promise<Server> {
     const text = `${encode({ typ: 'JWT', alg: 'RS256', x5c: [certificate] })}.${encode(claims)}`
     return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`
   }
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const url = new URL(request.url ?? '', 'http://localhost')
     const form = new URLSearchParams(Buffer.concat(chunks).toString())
-    const { user, password } = registryUser
-    const basic = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
-    const { authorization } = request.headers
+    const query = new URL(request.url ?? '', 'http://localhost').searchParams
     const isRefresh = request.method === 'POST' && form.get('grant_type') === 'refresh_token'
-    const isUser = isRefresh ? form.get('refresh_token') === refreshToken : authorization === basic
-    if (!isUser && (isRefresh || authorization !== undefined))
-      return response.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED","message":"wrong password"}]}')
-    const scopes = isRefresh
-      ? (form.get('scope') ?? '').split(' ')
-      : url.searchParams.getAll('scope').flatMap((scope) => scope.split(' '))
-    response.setHeader('content-type', 'application/json')
-    return response.end(
-      JSON.stringify(
-        isRefresh ? { access_token: tokenFor(scopes, isUser) } : { token: tokenFor(scopes, isUser) },
-      ),
+    const { authorization } = request.headers
+    const isUser = isRefresh ? form.get('refresh_token') === refreshToken : authorization === basicOfUser
+    if (!isUser && (isRefresh || authorization !== undefined)) {
+      const error = { code: 'UNAUTHORIZED', message: 'wrong password' }
+      return void response.writeHead(401).end(JSON.stringify({ errors: [error] }))
+    }
+    const scopes = (isRefresh ? form.getAll('scope') : query.getAll('scope')).flatMap((scope) =>
+      scope.split(' '),
     )
-  })
+    const token = tokenFor(scopes, isUser)
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify(isRefresh ? { access_token: token } : { token }))
+  }
+  const server = createServer((request, response) => void answer(request, response))
   server.listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   return server
 }
-
-export const refreshToken = 'a-refresh-token'

@@ -5,9 +5,9 @@ import { onDisk } from '../../../util/disk-error.ts'
 
 /** Where wrong bytes are kept for whoever wants to know what was sent; one file for each digest, the newest. */
 export interface EvidenceFolder {
-  keepBytes(bytes: Buffer, expected: Digest): Promise<string>
+  readonly keepBytes: (bytes: Buffer, expected: Digest) => Promise<string>
   /** Moves a file of the same disk. */
-  keepFile(file: string, expected: Digest): Promise<string>
+  readonly keepFile: (file: string, expected: Digest) => Promise<string>
 }
 
 /** Beside the store's own blobs that went bad, under names of its own: those may be all that is left of something. */

@@ -190,7 +190,9 @@ async function assertRoom({ folder }: ContentStore, neededBytes: number): Promis
 
 /** Their bytes are on other servers, under licences that forbid to pass them on; those of Windows are such. */
 function refuseForeignLayers({ layers }: Manifest, reference: ImageReference): void {
-  const foreign = layers.find((layer) => 'urls' in layer || /foreign|nondistributable/.test(layer.mediaType))
+  const foreign = layers.find(
+    (layer) => hasAddresses(layer) || /foreign|nondistributable/.test(layer.mediaType),
+  )
   if (foreign === undefined) return
   throw new BasaltError('image.invalid', {
     message: `${formatReference(reference)} cannot be taken in: its layer ${foreign.digest} is not in the registry, but at addresses elsewhere ("${foreign.mediaType}")`,

@@ -282,7 +282,7 @@ describe.skipIf(dockerRegistryMissing)('with docker-registry (skipped where it i
   describe('with a certificate of an own authority', () => {
     const { reference, registry } = open({ tls: true })
 
-    it('it is trusted only where it is named, as for Docker or by the system', async () => {
+    it('is trusted only where it is named, as for Docker or by the system', async () => {
       const image = await anImage(maker.store, ['tls'])
       await expect(maker.client.push(image.digest, reference('tls:1'), maker.op)).rejects.toMatchObject({
         code: 'registry.unreachable',

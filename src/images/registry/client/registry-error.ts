@@ -5,11 +5,12 @@ export function refusalIn(body: Buffer): string | null {
   try {
     const { errors } = JSON.parse(body.toString('utf8')) as { readonly errors?: unknown }
     if (!Array.isArray(errors)) return null
-    const texts = errors.slice(0, 3).map((error: unknown) => {
+    const texts = errors.slice(0, 3).flatMap((error: unknown): readonly string[] => {
       const { code, message } = (error ?? {}) as { readonly code?: unknown; readonly message?: unknown }
-      return [message, code].find((part) => typeof part === 'string' && part !== '')
+      const text = typeof message === 'string' && message !== '' ? message : code
+      return typeof text === 'string' ? [text] : []
     })
-    const line = texts.filter((part) => part !== undefined).join('; ')
+    const line = texts.join('; ')
     return line === '' ? null : printable(line).slice(0, 300)
   } catch {
     return null
@@ -57,7 +58,7 @@ function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   const inner = cause.cause instanceof Error ? cause.cause : cause
   // Several addresses were tried.
-  const first = inner instanceof AggregateError ? inner.errors[0] : inner
+  const first: unknown = inner instanceof AggregateError ? inner.errors[0] : inner
   const { message, code, name } = first as NodeJS.ErrnoException
   return message === '' ? (code ?? name) : message
 }

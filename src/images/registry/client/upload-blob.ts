@@ -84,7 +84,7 @@ export async function isPresent(
 
 async function startUpload(target: UploadTarget, { digest }: Descriptor, from: string | null) {
   const { session, repository, what } = target
-  const query = from === null ? '' : `?${new URLSearchParams({ mount: digest, from })}`
+  const query = from === null ? '' : `?${new URLSearchParams({ mount: digest, from }).toString()}`
   const path = `${repository}/blobs/uploads/${query}`
   const access: Access = { repository, actions: 'pull,push', ...(from === null ? {} : { from }) }
   const request = { method: 'POST', path, access, headers: { 'content-length': '0' } } as const

@@ -69,7 +69,8 @@ export const errorCatalogue = {
   'registry.failed': { kind: 'environment', summary: 'a registry failed, or gave an answer without sense' },
   'registry.wrong-bytes': {
     kind: 'environment',
-    summary: 'a registry sent bytes that do not have the digest that they were asked for by; they are kept aside',
+    summary:
+      'a registry sent bytes that do not have the digest that they were asked for by; they are kept aside',
   },
 
   'release.unknown': { kind: 'user', summary: 'no release has that name or digest' },

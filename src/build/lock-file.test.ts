@@ -2,8 +2,10 @@ import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createPackageLock, readPackageLock, writePackageLock } from './lock-file.ts'
-import type { LockedSet } from './package-lock.ts'
+import type { Digest } from '../core/ids.ts'
+import { createImageLock } from './image-lock.ts'
+import { type BuildLock, createPackageLock, readLock, writeLock } from './lock-file.ts'
+import type { LockedSet, PackageLock } from './package-lock.ts'
 
 const set: LockedSet = {
   suite: 'bookworm',
@@ -23,6 +25,11 @@ const set: LockedSet = {
   ],
 }
 
+const withoutImages = (packages: PackageLock): BuildLock => ({
+  packages,
+  images: createImageLock({}, { update: false }),
+})
+
 describe('basalt.lock', () => {
   let folder: string
   beforeEach(() => {
@@ -34,12 +41,12 @@ describe('basalt.lock', () => {
     const file = join(folder, 'basalt.lock')
     const lock = createPackageLock([], { update: false })
     lock.keep(set)
-    await writePackageLock(file, lock)
+    await writeLock(file, withoutImages(lock))
     return file
   }
 
   it('is read back as it was written', async () => {
-    const lock = await readPackageLock(await write(), { update: false })
+    const lock = (await readLock(await write(), { update: false })).packages
     expect(lock.find(set)).toEqual(set)
   })
 
@@ -48,20 +55,20 @@ describe('basalt.lock', () => {
     const arm: LockedSet = { ...set, architecture: 'arm64' }
     const before = createPackageLock([], { update: false })
     for (const one of [set, arm, { ...arm, requested: ['dash'] }]) before.keep(one)
-    await writePackageLock(file, before)
+    await writeLock(file, withoutImages(before))
 
-    const lock = await readPackageLock(file, { update: false })
+    const lock = (await readLock(file, { update: false })).packages
     const changed = { ...set, indexes: { bookworm: 'Sun, 12 Jul 2026 10:16:37 UTC' } }
     lock.keep(changed)
-    await writePackageLock(file, lock)
-    const after = await readPackageLock(file, { update: false })
+    await writeLock(file, withoutImages(lock))
+    const after = (await readLock(file, { update: false })).packages
     expect(after.find(arm)).toEqual(arm)
     expect(after.find(set)).toEqual(changed)
     expect(after.find({ ...arm, requested: ['dash'] })).toBeNull()
     // The release is of this architecture's packages only.
     expect(lock.sets()).toEqual([changed])
 
-    const update = await readPackageLock(file, { update: true })
+    const update = (await readLock(file, { update: true })).packages
     expect(update.find(set)).toBeNull()
     expect(update.indexDate('bookworm')).toBe('Sun, 12 Jul 2026 10:16:37 UTC')
     expect(update.indexDate('trixie')).toBeNull()
@@ -80,9 +87,9 @@ describe('basalt.lock', () => {
     const text = readFileSync(file, 'utf8')
     writeFileSync(file, text.replaceAll(from, to))
     expect(readFileSync(file, 'utf8')).not.toBe(text)
-    await expect(readPackageLock(file, { update: false })).rejects.toMatchObject({ code: 'build.lock-stale' })
+    await expect(readLock(file, { update: false })).rejects.toMatchObject({ code: 'build.lock-stale' })
     // It is what --update is for.
-    expect((await readPackageLock(file, { update: true })).find(set)).toBeNull()
+    expect((await readLock(file, { update: true })).packages.find(set)).toBeNull()
   })
 
   it.each([
@@ -105,7 +112,7 @@ describe('basalt.lock', () => {
   ])('is refused with %s, once, at its place', async (_, from, to, place, fact) => {
     const file = await write()
     writeFileSync(file, readFileSync(file, 'utf8').replace(from, to))
-    const error = await readPackageLock(file, { update: false }).catch((cause: unknown) => cause)
+    const error = await readLock(file, { update: false }).catch((cause: unknown) => cause)
     expect(error).toMatchObject({
       code: 'build.lock-stale',
       remedy: expect.stringContaining('git checkout basalt.lock'),
@@ -115,10 +122,46 @@ describe('basalt.lock', () => {
     expect(first?.split(': the lock cannot be used: ')).toEqual([`${file}:${place}`, fact])
   })
 
+  it('pins images by what they are called, and keeps those that are asked for', async () => {
+    const file = join(folder, 'basalt.lock')
+    const [old, newer]: Digest[] = [`sha256:${'1'.repeat(64)}`, `sha256:${'2'.repeat(64)}`]
+    const first = await readLock(file, { update: false })
+    first.images.keep('nginx:1.25', old as Digest)
+    first.images.keep('localhost:5000/web', newer as Digest)
+    expect(first.images.find('nginx:1.25')).toBe(old)
+    expect(await writeLock(file, first)).toBe(true)
+    expect(
+      readFileSync(file, 'utf8'),
+    ).toBe(`# Made by \`basalt build\`: every Debian package by version and SHA-256, every image by digest. Commit it.
+version: 1
+images:
+  localhost:5000/web: ${newer}
+  nginx:1.25: ${old}
+sets: []
+packages: {}
+`)
+    const second = await readLock(file, { update: false })
+    expect(second.images.find('nginx:1.25')).toBe(old)
+    second.images.keep('nginx:1.25', old as Digest)
+    await writeLock(file, second)
+    const update = await readLock(file, { update: true })
+    expect(update.images.find('nginx:1.25')).toBeNull()
+    expect(update.images.before('nginx:1.25')).toBe(old)
+    expect(update.images.before('localhost:5000/web')).toBeNull()
+    update.images.keep('nginx:1.25', newer as Digest)
+    expect(update.images.find('nginx:1.25')).toBe(newer)
+
+    writeFileSync(file, readFileSync(file, 'utf8').replace(old as string, 'latest'))
+    await expect(readLock(file, { update: false })).rejects.toMatchObject({
+      code: 'build.lock-stale',
+      message: `${file}:4:15: the lock cannot be used: \`images.nginx:1.25\` is not as Basalt writes it`,
+    })
+  })
+
   it('has nothing beside it of a run that was killed, which a copy of the folder would take', async () => {
     const left = join(folder, `.basalt.lock.${process.pid}-${'0'.repeat(16)}-1.tmp`)
     writeFileSync(left, 'half')
-    await readPackageLock(join(folder, 'basalt.lock'), { update: false })
+    await readLock(join(folder, 'basalt.lock'), { update: false })
     expect(existsSync(left)).toBe(false)
   })
 

@@ -5,37 +5,44 @@ import { digestOf } from '../core/digest.ts'
 import type { Digest } from '../core/ids.ts'
 import { writeFileAtomic } from '../util/atomic-write.ts'
 import { removeLeftovers } from '../util/remove-leftovers.ts'
+import { createImageLock, type ImageLock } from './image-lock.ts'
 import type { LockedPackage, LockedSet, PackageLock, PackageRequest } from './package-lock.ts'
-import { type LockDocument, lockUnreadable, parseLock } from './parse-lock.ts'
+import { type LockContent, type LockDocument, lockUnreadable, parseLock } from './parse-lock.ts'
 
-const header = '# Made by `basalt build`: every Debian package by version and SHA-256. Commit it.\n'
+/** What is pinned, so that a lock without images is what it was before there were any. */
+const header = (hasImages: boolean): string =>
+  `# Made by \`basalt build\`: every Debian package by version and SHA-256${hasImages ? ', every image by digest' : ''}. Commit it.\n`
+
+/** All that basalt.lock holds. */
+export interface BuildLock {
+  readonly packages: PackageLock
+  readonly images: ImageLock
+}
 
 /**
  * Reads basalt.lock; a missing one is an empty one. Rejects a damaged one with `build.lock-stale`, unless all of it is to
  * be resolved anew.
  */
-export async function readPackageLock(
-  file: string,
-  options: { readonly update: boolean },
-): Promise<PackageLock> {
+export async function readLock(file: string, options: { readonly update: boolean }): Promise<BuildLock> {
   // Before anything of the folder is copied: what a killed run was writing is no source of anybody's.
   await removeLeftovers(dirname(file), `.${basename(file)}.`)
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw lockUnreadable(file, (cause as Error).message, cause)
   })
-  return createPackageLock(text === null ? [] : setsOf(file, text, options), options)
+  const { sets, images } = text === null ? nothing : contentOf(file, text, options)
+  return { packages: createPackageLock(sets, options), images: createImageLock(images, options) }
 }
 
 /**
  * Writes what the run used, if that is not what the file says already: then it resolves with true. Nothing is written
- * for a run without packages.
+ * for a run that needs no lock.
  * The file is the folder's owner's, as they have to edit, commit and delete it: the server that writes is root.
  */
-export async function writePackageLock(file: string, lock: PackageLock): Promise<boolean> {
-  const sets = lock.pinned()
-  if (sets.length === 0) return false
-  const text = header + stringify(documentOf(sets), { lineWidth: 0 })
+export async function writeLock(file: string, { packages, images }: BuildLock): Promise<boolean> {
+  const [sets, pinned] = [packages.pinned(), images.pinned()]
+  if (sets.length === 0 && pinned.length === 0) return false
+  const text = header(pinned.length > 0) + stringify(documentOf(sets, pinned), { lineWidth: 0 })
   const before = await readFile(file, 'utf8').catch(() => null)
   if (before === text) return false
   const owner = process.getuid?.() === 0 ? { owner: await stat(dirname(file)) } : {}
@@ -84,10 +91,11 @@ const keyOf = ({ suite, architecture, requested }: PackageRequest): string =>
   [suite, architecture, ...requested].join(' ')
 
 /** A package is described once, however many sets it is in, so that a change of it is one change of the file. */
-function documentOf(sets: readonly LockedSet[]): LockDocument {
+function documentOf(sets: readonly LockedSet[], images: ReturnType<ImageLock['pinned']>): LockDocument {
   const packages = new Map(sets.flatMap((set) => set.packages.map((item) => [idOf(item), item])))
   return {
     version: 1,
+    ...(images.length === 0 ? {} : { images: sorted(images) }),
     sets: sets.map((set) => ({
       suite: set.suite,
       architecture: set.architecture,
@@ -109,11 +117,13 @@ const idOf = ({ name, version, architecture }: LockedPackage): string => `${name
 const sorted = <Value>(entries: readonly (readonly [string, Value])[]): Record<string, Value> =>
   Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)))
 
-function setsOf(file: string, text: string, { update }: { readonly update: boolean }): readonly LockedSet[] {
+const nothing: LockContent = { sets: [], images: {} }
+
+function contentOf(file: string, text: string, { update }: { readonly update: boolean }): LockContent {
   try {
     return parseLock(file, text)
   } catch (cause) {
-    if (update) return []
+    if (update) return nothing
     throw cause
   }
 }

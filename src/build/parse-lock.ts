@@ -1,5 +1,6 @@
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
 import * as z from 'zod'
+import type { Digest } from '../core/ids.ts'
 import { BasaltError } from '../errors.ts'
 import type { LockedSet } from './package-lock.ts'
 
@@ -9,8 +10,15 @@ const architecture = z.string().regex(/^[a-z0-9][a-z0-9-]*$/)
 const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/)
 const packageId = z.string().regex(/^[a-z0-9][a-z0-9+.-]+_[0-9A-Za-z][0-9A-Za-z.+:~-]*_[a-z0-9][a-z0-9-]*$/)
 
+const digest = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/)
+  .transform((text) => text as Digest)
+
 const lockSchema = z.strictObject({
   version: z.literal(1),
+  /** Absent where no image is named by tag, and in locks that know of none. */
+  images: z.record(z.string().max(512), digest).optional(),
   sets: z.array(
     z.strictObject({
       suite,
@@ -33,8 +41,13 @@ const lockSchema = z.strictObject({
 
 export type LockDocument = z.infer<typeof lockSchema>
 
-/** The sets that a basalt.lock pins. Rejects one that Basalt did not write like this with `build.lock-stale`. */
-export function parseLock(file: string, text: string): readonly LockedSet[] {
+export interface LockContent {
+  readonly sets: readonly LockedSet[]
+  readonly images: Readonly<Record<string, Digest>>
+}
+
+/** What a basalt.lock pins. Rejects one that Basalt did not write like this with `build.lock-stale`. */
+export function parseLock(file: string, text: string): LockContent {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const placed = (offset: number, fact: string, cause?: unknown): BasaltError => {
@@ -50,8 +63,8 @@ export function parseLock(file: string, text: string): readonly LockedSet[] {
     const fact = path.length === 0 ? 'it is not a lock' : `\`${path.join('.')}\` is not as Basalt writes it`
     throw placed(offsetOf(document, path), fact, parsed.error)
   }
-  const { sets, packages } = parsed.data
-  return sets.map((set, setIndex) => ({
+  const { images = {}, sets: written, packages } = parsed.data
+  const sets = written.map((set, setIndex) => ({
     ...set,
     packages: set.packages.map((id, index) => {
       const found = packages[id]
@@ -62,12 +75,13 @@ export function parseLock(file: string, text: string): readonly LockedSet[] {
       return { name, version, architecture, ...rest, sizeBytes }
     }),
   }))
+  return { sets, images }
 }
 
 export const lockUnreadable = (place: string, fact: string, cause?: unknown): BasaltError =>
   new BasaltError('build.lock-stale', {
     message: `${place}: the lock cannot be used: ${fact}`,
-    remedy: 'Restore it: git checkout basalt.lock. Or resolve the packages anew: basalt build --update',
+    remedy: 'Restore it: git checkout basalt.lock. Or resolve all that it pins anew: basalt build --update',
     details: { place },
     ...(cause === undefined ? {} : { cause }),
   })

@@ -11,6 +11,8 @@ import { downCommand } from './commands/down.ts'
 import { followCommand } from './commands/follow.ts'
 import { historyCommand } from './commands/history.ts'
 import { imageImportCommand } from './commands/image-import.ts'
+import { imagePullCommand } from './commands/image-pull.ts'
+import { imagePushCommand } from './commands/image-push.ts'
 import { initCommand } from './commands/init.ts'
 import { logsCommand } from './commands/logs.ts'
 import { planCommand } from './commands/plan.ts'
@@ -46,6 +48,8 @@ const commands: readonly Command[] = [
   releaseExportCommand,
   releaseImportCommand,
   imageImportCommand,
+  imagePullCommand,
+  imagePushCommand,
   auditVerifyCommand,
   doctorCommand,
   serverStartCommand,
@@ -61,7 +65,7 @@ const commands: readonly Command[] = [
 /** Words that group commands: `basalt release export`. */
 export const groups: Readonly<Record<string, string>> = {
   release: 'move releases between machines',
-  image: 'bring in images that other tools made',
+  image: 'bring in images that other tools made, and move them to and from registries',
   audit: 'check the ledger',
   server: 'control the server',
 }

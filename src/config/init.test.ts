@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { NativeRecipe, System } from '../core/system.ts'
+import type { NativeRecipe, RecipeBase, System } from '../core/system.ts'
 import { invariant } from '../errors.ts'
 import { initManifest, proposeManifest } from './init.ts'
 import { loadManifest } from './load-manifest.ts'
@@ -36,7 +36,7 @@ async function propose(
   return { system: parseManifest(text, 'basalt.yaml'), notes, text }
 }
 
-function recipeOf(system: System, service: string): NativeRecipe {
+function recipeOf(system: System, service: string): NativeRecipe<RecipeBase> {
   const source = system.services[service]?.source
   invariant(source?.kind === 'native', `${service} is not built`)
   return source.recipe

@@ -83,8 +83,10 @@ const rules = `## Rules
 - **Durations** carry their unit: \`500ms\`, \`2s\`, \`1m30s\`, \`1h\`; at most \`24d\`. **Sizes** count in 1024s: \`64M\`
   is 67,108,864 bytes.
 - **Names** of systems, services, environments and volumes are lower-case letters, digits and \`-\`.
-- **Images** are named by digest. A tag can be moved to another image, so it is refused. One that Basalt did not
-  build is brought in with \`basalt image import\`, which prints its digest.
+- **Images** are named as for Docker: \`nginx:1.25\` is \`docker.io/library/nginx:1.25\`. A tag can be moved to another
+  image, so the first build finds out its digest and pins it in \`basalt.lock\`; every later build uses that one, until
+  \`basalt build --update\` asks again and shows what has changed. A release has the digest only. An image that is in no
+  registry is brought in with \`basalt image import\`, which prints the digest to write. See images.md.
 - **Services that need each other** in a circle are allowed: they share one identity and are replaced together.
 - **Stateful services** hold durable data. They have one instance, which is stopped before its successor starts;
   their volumes are neither replaced nor rolled back. \`volumes\` need \`stateful: true\`, and no two services

@@ -17,8 +17,17 @@ export interface ServiceSpec {
 }
 
 export type ImageSource =
-  | { readonly kind: 'native'; readonly recipe: NativeRecipe }
+  | { readonly kind: 'native'; readonly recipe: NativeRecipe<RecipeBase> }
+  /** In the content store. */
   | { readonly kind: 'image'; readonly digest: Digest }
+  | RegistrySource
+
+/** In a registry: a build finds out which image that is, and from then on it has a digest. */
+export interface RegistrySource {
+  readonly kind: 'reference'
+  /** As it is written: `nginx:1.25`. */
+  readonly reference: string
+}
 
 /** How an instance behaves once its image is known: all of it is part of a group's identity. */
 export interface RunSpec {
@@ -116,8 +125,8 @@ export interface ServiceOverride {
 }
 
 /** A recipe of the native builder. Paths are relative to the folder of basalt.yaml. */
-export interface NativeRecipe {
-  readonly base: RecipeBase
+export interface NativeRecipe<Base extends RecipeBase = PinnedBase> {
+  readonly base: Base
   /** Debian package names, sorted; only with a `debian` base. */
   readonly packages: readonly string[]
   readonly copy: readonly CopySpec[]
@@ -128,7 +137,11 @@ export interface NativeRecipe {
   readonly labels: Readonly<Record<string, string>>
 }
 
-export type RecipeBase =
+/** What a recipe may be written with. */
+export type RecipeBase = PinnedBase | RegistrySource
+
+/** What it is built from. */
+export type PinnedBase =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'debian'; readonly suite: string }
   | { readonly kind: 'image'; readonly digest: Digest }

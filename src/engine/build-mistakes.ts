@@ -10,19 +10,40 @@ export interface FailedBuild {
   readonly error: unknown
 }
 
+/** What is said of the base of a recipe is told at its place. */
+export async function inBase<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof BasaltError) || !hasPlace(error)) throw error
+    const { code, message, remedy = null, details, cause } = error
+    const problems: readonly RecipeProblem[] = [{ message, remedy, part: ['base'] }]
+    throw new BasaltError(code, {
+      message,
+      ...(remedy === null ? {} : { remedy }),
+      details: { ...details, problems },
+      cause,
+    })
+  }
+}
+
+/** A registry that does not answer is no mistake, but which of the images it has is worth to know. */
+const hasPlace = (error: unknown): error is BasaltError =>
+  isMistake(error) || (error instanceof BasaltError && error.code.startsWith('registry.'))
+
 /** Whether an error is a mistake in basalt.yaml; others come from the network, the disk, or whoever interrupted. */
 export const isMistake = (error: unknown): error is BasaltError =>
-  error instanceof BasaltError &&
-  error.kind === 'user' &&
-  (error.code.startsWith('build.') || error.code.startsWith('image.'))
+  error instanceof BasaltError && error.kind === 'user' && /^(?:build|image|registry)\./.test(error.code)
 
 /**
  * The one error of a run: all mistakes with their places in basalt.yaml, where there are some. `failed` is in the order
  * of failing, as what fails after another failure may be its consequence.
  */
 export function buildError(manifest: LoadedManifest, failed: readonly FailedBuild[]): unknown {
-  const mistakes = failed.flatMap((build) => mistakesOf(manifest, build))
-  const [first, ...others] = withoutRepeats(mistakes).toSorted(
+  const mistakes = failed.filter(({ error }) => isMistake(error))
+  // Where there are none, what failed first stopped the others.
+  const told = mistakes.length > 0 ? mistakes : failed.slice(0, 1)
+  const [first, ...others] = withoutRepeats(told.flatMap((build) => mistakesOf(manifest, build))).toSorted(
     (a, b) => a.line - b.line || a.column - b.column,
   )
   if (first === undefined) return failed[0]?.error
@@ -34,9 +55,9 @@ interface Mistake extends Problem {
 }
 
 function mistakesOf(manifest: LoadedManifest, { service, source, error }: FailedBuild): readonly Mistake[] {
-  if (!isMistake(error)) return []
+  if (!hasPlace(error)) return []
   const { file } = manifest
-  const base = ['services', service, source.kind === 'image' ? 'image' : 'build']
+  const base = ['services', service, source.kind === 'native' ? 'build' : 'image']
   return problemsOf(error, source).map(({ part, message, remedy }) => {
     const place = manifest.locate([...base, ...part]) ?? { line: 1, column: 1 }
     return { file, line: place.line, column: place.column, message, remedy: remedy ?? '', error }
@@ -49,13 +70,15 @@ function problemsOf(error: BasaltError, source: ImageSource): readonly RecipePro
     { message, remedy, part: [] },
   ]
   if (code !== 'image.unknown') return problems
-  const wanted = source.kind === 'image' ? source.digest : digestOfBase(source)
+  const wanted = namedDigest(source)
   const missing = wanted === details['digest'] ? `the image ${wanted} is not in the content store` : message
   return problems.map(({ part }) => ({ part, message: missing, remedy: howToImport }))
 }
 
-const digestOfBase = ({ recipe: { base } }: ImageSource & { readonly kind: 'native' }): string | null =>
-  base.kind === 'image' ? base.digest : null
+function namedDigest(source: ImageSource): string | null {
+  const image = source.kind === 'native' ? source.recipe.base : source
+  return image.kind === 'image' ? image.digest : null
+}
 
 const howToImport =
   'Take it in, and write the digest that is printed: skopeo copy docker://NAME@DIGEST oci:FOLDER && basalt image import FOLDER'

@@ -30,6 +30,7 @@ export async function buildManifest(
     created,
     dirty: source.dirty,
     images: built.results,
+    pins: built.pins,
     durationMs: Math.round(performance.now() - since),
   }
 }

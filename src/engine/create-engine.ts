@@ -10,6 +10,7 @@ import { findRelease } from './find-release.ts'
 import { follow, unknownDeployment } from './follow.ts'
 import { deploymentResult, history, releases } from './history.ts'
 import { logs } from './logs.ts'
+import { pullImage, pushImage } from './move-images.ts'
 import type { EnginePorts } from './ports.ts'
 import { Reconciler } from './reconcile.ts'
 import { planRollback, rollback } from './rollback.ts'
@@ -91,6 +92,8 @@ export function createEngine(ports: EnginePorts): RunningEngine {
     },
 
     importImages: (archive, op) => ports.importImages(archive, op),
+    pullImage: (request, op) => pullImage(ports, request, op),
+    pushImage: (request, op) => pushImage(ports, request, op),
 
     async close() {
       // Both are told before either is waited for: each may be in the middle of what the other waits for.

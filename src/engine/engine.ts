@@ -1,3 +1,4 @@
+import type { ImagePin } from '../build/image-resolver.ts'
 import type { ServiceChange } from '../core/changes.ts'
 import type { DeploymentId, Digest, EnvironmentId, GroupId, ImageDigest, InstanceId } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
@@ -38,6 +39,10 @@ export interface Engine {
    * with `image.invalid`, also where none is for this machine.
    */
   importImages(archive: AsyncIterable<Uint8Array>, op: Op): Promise<readonly ImportedImage[]>
+  /** Brings the image for this machine from a registry. Rejects with `registry.*`, `image.*`. Progress: `op.notify`. */
+  pullImage(request: PullRequest, op: Op): Promise<PulledImage>
+  /** Puts an image, or a release with all that it needs, into a registry, byte-exact. Rejects with `registry.*`. */
+  pushImage(request: PushRequest, op: Op): Promise<PushedImage>
   /** Rejects with `ledger.tampered`. */
   verifyLedger(request: VerifyRequest, op: Op): Promise<VerifiedHead>
 }
@@ -56,7 +61,7 @@ export interface BuildRequest {
   /** Absolute path of basalt.yaml. */
   readonly file: string
   readonly actor: Actor
-  /** Resolve packages anew and rewrite basalt.lock. */
+  /** Resolve packages and tags of images anew and rewrite basalt.lock. */
   readonly update: boolean
 }
 
@@ -72,6 +77,8 @@ export interface BuildResult {
     readonly sizeBytes: number
     readonly durationMs: number
   }[]
+  /** Which digests the images have that basalt.yaml names by tag. */
+  readonly pins: readonly ImagePin[]
   readonly durationMs: number
 }
 
@@ -268,6 +275,42 @@ export interface ImportedImage {
   readonly platform: string
   /** Of its layers, as they are stored. */
   readonly sizeBytes: number
+}
+
+export interface PullRequest {
+  /** `nginx:1.25` */
+  readonly reference: string
+}
+
+export interface PulledImage {
+  /** In full: `docker.io/library/nginx:1.25`. */
+  readonly reference: string
+  /** What the reference means: the same as `image`, or an index of several platforms. */
+  readonly digest: Digest
+  readonly image: ImageDigest
+  /** `linux/amd64` */
+  readonly platform: string
+  /** Of its layers, as they are stored. */
+  readonly sizeBytes: number
+  /** What was not there yet. */
+  readonly fetchedBytes: number
+}
+
+export interface PushRequest {
+  /** The digest of an image in the store; or a release, as `ReleaseRequest` names it. */
+  readonly image: string
+  readonly system: string | null
+  readonly reference: string
+}
+
+export interface PushedImage {
+  readonly reference: string
+  readonly digest: Digest
+  /** `shop@7`; null for an image. */
+  readonly release: string | null
+  /** How many blobs were there already, were taken over from another repository, or had to be sent. */
+  readonly blobs: { readonly present: number; readonly mounted: number; readonly sent: number }
+  readonly sentBytes: number
 }
 
 export interface DiffRequest {

@@ -54,6 +54,7 @@ export async function startMemoryEngine(
     targets: new Map([['memory', { ...memory, observe }]]),
     releases: shelf,
     importImages: async () => [],
+    registry: { pull: async () => noRegistry(), push: async () => noRegistry() },
     now: Date.now,
     newDeploymentId: () => `d-${String(++deployments).padStart(4, '0')}` as DeploymentId,
     log,
@@ -75,11 +76,22 @@ export async function startMemoryEngine(
           sizeBytes: 1,
           durationMs: 1,
         }))
-        return { images, results, source: { revision: null, dirty: false }, builders: {}, lock: null }
+        return {
+          images,
+          results,
+          source: { revision: null, dirty: false },
+          builders: {},
+          lock: null,
+          pins: [],
+        }
       },
     },
   })
   return { ...engine, target: memory }
+}
+
+function noRegistry(): never {
+  throw new BasaltError('registry.unreachable', { message: 'there is no network in memory' })
 }
 
 function createMemoryShelf(): ReleaseShelf {

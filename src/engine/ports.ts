@@ -1,10 +1,11 @@
 import type { LoadedManifest } from '../config/load-manifest.ts'
-import type { DeploymentId, ReleaseDigest } from '../core/ids.ts'
+import type { DeploymentId, Digest, ReleaseDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import type { Release } from '../core/release.ts'
+import type { ImageReference } from '../images/reference.ts'
 import type { TreeHead, VerifiedHead } from '../store/store.ts'
 import type { Target } from '../targets/target.ts'
-import type { ImportedImage } from './engine.ts'
+import type { ImportedImage, PulledImage, PushedImage } from './engine.ts'
 import type { Journal } from './journal.ts'
 import type { SystemBuilder } from './system-builder.ts'
 
@@ -16,12 +17,20 @@ export interface EnginePorts {
   readonly builder: SystemBuilder
   readonly releases: ReleaseShelf
   readonly importImages: (bytes: AsyncIterable<Uint8Array>, op: Op) => Promise<readonly ImportedImage[]>
+  readonly registry: ImageRegistry
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly newDeploymentId: () => DeploymentId
   /** For what happens when nobody asked: healing, retiring, unexpected failures. */
   readonly log: (message: string, details?: Readonly<Record<string, unknown>>) => void
   readonly verifyLedger: (from: TreeHead | null, op: Op) => Promise<VerifiedHead>
+}
+
+/** Images from and to registries of others. */
+export interface ImageRegistry {
+  /** Into the content store, for this machine. */
+  pull(reference: ImageReference, op: Op): Promise<Omit<PulledImage, 'reference'>>
+  push(digest: Digest, to: ImageReference, op: Op): Promise<Pick<PushedImage, 'blobs' | 'sentBytes'>>
 }
 
 /** Release documents beside their images. */

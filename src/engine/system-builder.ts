@@ -1,3 +1,4 @@
+import type { ImagePin } from '../build/image-resolver.ts'
 import type { LoadedManifest } from '../config/load-manifest.ts'
 import type { BuiltSystem } from '../core/freeze.ts'
 import type { ImageDigest } from '../core/ids.ts'
@@ -11,6 +12,8 @@ export interface SystemBuilder {
 export interface SystemBuild extends BuiltSystem {
   /** By service name. */
   readonly results: readonly ServiceBuild[]
+  /** Of the images that are named by tag. */
+  readonly pins: readonly ImagePin[]
 }
 
 export interface ServiceBuild {

@@ -121,8 +121,15 @@ describe('results', () => {
     ['POST', '/v1/rollback', 'basalt.deployment-started/v1'],
     ['POST', '/v1/down', 'basalt.deployment-started/v1'],
     ['POST', '/v1/audit/verify', 'basalt.ledger-head/v1'],
-  ])('%s %s answers with %s', async (method, path, schema) => {
-    const answer = method === 'GET' ? await send('GET', path) : await post(path, {})
+    ['POST', '/v1/images/pull', 'basalt.image-pulled/v1', { reference: 'nginx:1.25' }],
+    [
+      'POST',
+      '/v1/images/push',
+      'basalt.image-pushed/v1',
+      { image: 'shop@2', reference: 'r.example.com/shop:2' },
+    ],
+  ])('%s %s answers with %s', async (method, path, schema, body = {}) => {
+    const answer = method === 'GET' ? await send('GET', path) : await post(path, body)
     expect(answer.status).toBe(200)
     expect(documented(answer)['schema']).toBe(schema)
   })

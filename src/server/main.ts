@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createImageResolver } from '../build/image-resolver.ts'
 import { openSource } from '../build/source.ts'
 import { type DeploymentId, environmentNameOf, systemOf } from '../core/ids.ts'
+import type { Op } from '../core/op.ts'
 import { createSystemBuilder } from '../engine/build-system.ts'
 import { createEngine } from '../engine/create-engine.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -11,10 +15,13 @@ import { type Journal, openJournal } from '../engine/journal.ts'
 import type { SystemBuilder } from '../engine/system-builder.ts'
 import { BasaltError } from '../errors.ts'
 import type { ContentStore } from '../images/content-store.ts'
-import { loadImage } from '../images/image.ts'
+import { findPulledImage } from '../images/find-pulled-image.ts'
+import { loadImage, machinePlatform } from '../images/image.ts'
 import { createImageRoots, type ImageRoots } from '../images/image-roots.ts'
 import { importImages } from '../images/import-images.ts'
 import { openContentStore } from '../images/oci-layout-store.ts'
+import type { ImageReference } from '../images/reference.ts'
+import { createRegistryClient } from '../images/registry/client/registry-client.ts'
 import { createReleaseShelf } from '../images/release-shelf.ts'
 import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
@@ -50,17 +57,19 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
   const releaseMemory = createMemoryRelease(quietMs)
   journal.subscribe(({ type }) => (workEnds.has(type) ? releaseMemory() : undefined))
   setTimeout(() => void Promise.all([manifestParser(), nativeBuilder()]), loadLateMs).unref()
+  const registry = openRegistry(content, join(folder, 'cache'))
   const engine = createEngine({
     journal,
     targets: new Map([['local', local]]),
     loadManifest: async (file) => (await manifestParser()).loadManifest(file),
     releases: createReleaseShelf(content),
     importImages: (bytes, op) => importImages(content, bytes, op),
+    registry,
     now: Date.now,
     newDeploymentId,
     log,
     verifyLedger: (from, op) => store.verify(op, from),
-    builder: openSystemBuilder(content, join(folder, 'cache')),
+    builder: openSystemBuilder(content, join(folder, 'cache'), registry),
   })
   const op = { signal: new AbortController().signal }
   return {
@@ -129,10 +138,39 @@ const manifestParser = () => import('../config/load-manifest.ts')
 const nativeBuilder = () => import('../build/native/open-native-builder.ts')
 const loadLateMs = 1500
 
-const openSystemBuilder = (store: ContentStore, cacheFolder: string): SystemBuilder =>
+/** Registries are asked with what the user is logged in with that runs the server. */
+function openRegistry(store: ContentStore, cacheFolder: string) {
+  const dockerFolder = process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker')
+  const client = createRegistryClient({
+    store,
+    dockerConfig: join(dockerFolder, 'config.json'),
+    certificatesFolder: '/etc/docker/certs.d',
+    originsFile: join(cacheFolder, 'registry-blobs.json'),
+    environment: process.env,
+    exec,
+    sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+    now: Date.now,
+  })
+  return {
+    resolve: client.resolve,
+    push: client.push,
+    async pull(reference: ImageReference, op: Op) {
+      const { resolved, blobs: _, ...pulled } = await client.pull(reference, machinePlatform, op)
+      return { digest: resolved.digest, ...pulled }
+    },
+  }
+}
+
+const openSystemBuilder = (
+  store: ContentStore,
+  cacheFolder: string,
+  registry: ReturnType<typeof openRegistry>,
+): SystemBuilder =>
   createSystemBuilder({
     openBuilder: async (lock) =>
       (await nativeBuilder()).openNativeBuilder({ store, cacheFolder, lock, environment: process.env }),
+    openResolver: (lock) =>
+      createImageResolver({ lock, registry, find: (digest) => findPulledImage(store, digest) }),
     openSource: (source, op) => openSource(source, { exec, environment: process.env }, op),
     imageSizeBytes: async (image) => {
       const { layers } = await loadImage(store, image)

@@ -47,6 +47,11 @@ export const rollbackBody = z.strictObject({
 
 export const downBody = z.strictObject({ ...scope, wait: z.boolean().default(false) })
 
+const reference = z.string().min(1).max(1_000)
+
+export const pullBody = z.strictObject({ reference })
+export const pushBody = z.strictObject({ image: release, system: name.nullable().default(null), reference })
+
 export const verifyBody = z.strictObject({
   from: z
     .strictObject({ size: z.number().int().min(0), rootHash: z.string().regex(/^[0-9a-f]{64}$/) })

@@ -10,6 +10,8 @@ import type {
   HistoryResult,
   ImportedImage,
   PlanResult,
+  PulledImage,
+  PushedImage,
   ReleaseList,
   ServiceLogLine,
   StatusResult,
@@ -81,6 +83,9 @@ const build: z.ZodType<BuildResult> = z.object({
   images: z.array(
     z.object({ service: z.string(), image: digest, cached: z.boolean(), sizeBytes: count, durationMs }),
   ),
+  pins: z
+    .array(z.object({ reference: z.string(), digest, previous: digest.nullable() }))
+    .describe('Which digests the images have that basalt.yaml names by tag.'),
   durationMs,
 })
 
@@ -193,6 +198,25 @@ const imagesImported: z.ZodType<{ readonly images: readonly ImportedImage[] }> =
   ),
 })
 
+const imagePulled: z.ZodType<PulledImage> = z.object({
+  schema: z.literal('basalt.image-pulled/v1'),
+  reference: z.string(),
+  digest,
+  image: digest,
+  platform: z.string(),
+  sizeBytes: count,
+  fetchedBytes: count,
+})
+
+const imagePushed: z.ZodType<PushedImage> = z.object({
+  schema: z.literal('basalt.image-pushed/v1'),
+  reference: z.string(),
+  digest,
+  release: z.string().nullable(),
+  blobs: z.object({ present: count, mounted: count, sent: count }),
+  sentBytes: count,
+})
+
 /** A release document, `basalt.release/v1`. */
 const document = details as unknown as z.ZodType<Release>
 const diff: z.ZodType<DiffResult> = z.object({
@@ -255,6 +279,8 @@ export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
     release: releaseName,
   }),
   'basalt.image-imported/v1': imagesImported,
+  'basalt.image-pulled/v1': imagePulled,
+  'basalt.image-pushed/v1': imagePushed,
   'basalt.diff/v1': diff,
   'basalt.log-line/v1': logLine,
   'basalt.ledger-head/v1': ledgerHead,

@@ -18,6 +18,10 @@ import type {
   ImportedImage,
   LogsRequest,
   PlanResult,
+  PulledImage,
+  PullRequest,
+  PushedImage,
+  PushRequest,
   ReleaseList,
   ReleaseRequest,
   RollbackRequest,
@@ -132,6 +136,14 @@ export class RemoteEngine {
       upload: { type: tarType, content: archive },
       signal: this.#signal,
     })
+  }
+
+  pullImage(request: PullRequest, notify: Notify): Promise<Document<PulledImage>> {
+    return this.#progress('/images/pull', request, notify)
+  }
+
+  pushImage(request: PushRequest, notify: Notify): Promise<Document<PushedImage>> {
+    return this.#progress('/images/push', request, notify)
   }
 
   verifyLedger(body: VerifyRequest): Promise<Document<VerifiedHead>> {

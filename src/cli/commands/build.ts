@@ -12,12 +12,12 @@ export const buildCommand = defineCommand({
   description: 'The same system gives the same release: when nothing changed, no new one is made.',
   flags: {
     file: fileFlag,
-    update: switchFlag('resolve packages anew and rewrite basalt.lock'),
+    update: switchFlag('resolve packages and image tags anew and rewrite basalt.lock'),
   },
   args: {},
   examples: [
     { command: 'basalt build', does: 'freeze the system of this folder' },
-    { command: 'basalt build --update', does: 'take the newest packages' },
+    { command: 'basalt build --update', does: 'take the newest packages, and what tags mean now' },
   ],
   schemas: ['basalt.build/v1'],
   async run({ flags }, context) {
@@ -39,6 +39,11 @@ export const buildCommand = defineCommand({
       return [
         renderTable(['SERVICE', 'IMAGE', 'SIZE', 'BUILD'], rows),
         '',
+        ...built.pins.map(({ reference, digest, previous }) => {
+          const isMoved = previous !== null && previous !== digest
+          return `${reference} → ${digest}${isMoved ? paint('yellow', ` (was ${previous})`) : ''}`
+        }),
+        ...(built.pins.length > 0 ? [''] : []),
         `${paint('bold', built.release.name)} ${fact}${dirty}, ${formatDuration(built.durationMs)}`,
         paint('dim', built.release.digest),
       ].join('\n')

@@ -14,7 +14,7 @@ const showCursor = '\u001b[?25h'
 const eraseBelow = '\u001b[0J'
 
 /** What a person has to know afterwards, too. */
-const lasting: ReadonlySet<string> = new Set(['build.warning', 'build.lock-written'])
+const lasting: ReadonlySet<string> = new Set(['build.warning', 'build.lock-written', 'build.image-pinned'])
 
 /** A terminal, as far as the live view writes to it. */
 export interface LiveScreen {
@@ -103,9 +103,12 @@ export class LiveProgress implements ProgressView {
   }
 }
 
-/** Events about the same service share a row; a deployment's name it in the step that they are about. */
+/** Events about the same service, or the same blob, share a row; a deployment's name it in the step that they are about. */
 function rowKey(event: ProgressEvent): string {
   const step = event.data?.['step'] as { readonly service?: unknown } | undefined
   const service = event.data?.['service'] ?? step?.service
-  return typeof service === 'string' ? `service ${service}` : `code ${event.code}`
+  if (typeof service === 'string') return `service ${service}`
+  // Blobs are on their way at the same time.
+  const blob = event.code.startsWith('image.') ? event.data?.['digest'] : undefined
+  return typeof blob === 'string' ? `blob ${blob}` : `code ${event.code}`
 }

@@ -1,7 +1,14 @@
+import type { ProgressEvent } from '../../core/op.ts'
 import type { Output } from '../output.ts'
 import { LiveProgress } from './live-progress.ts'
 import { printable } from './printable.ts'
 import type { ProgressView } from './progress-view.ts'
+
+/** Layers that are there already are most of the lines of a build and say nothing; half a blob is no news. */
+const isMinor = ({ code, data }: ProgressEvent): boolean =>
+  (code === 'build.layer' && data?.['cached'] === true) ||
+  code === 'image.fetching' ||
+  code === 'image.sending'
 
 const silent: ProgressView = { show: () => {}, stop: () => {} }
 
@@ -15,9 +22,8 @@ export function openProgress(output: Output, title: string): ProgressView {
   if (stderr.isTTY && process.env['TERM'] !== 'dumb') return new LiveProgress(stderr, output.paintNote, title)
   if (output.format !== 'table') return silent
   return {
-    // Layers that are there already are most of the lines of a build and say nothing.
     show: (event) =>
-      (event.code !== 'build.layer' || event.data?.['cached'] !== true || output.verbose) &&
+      (output.verbose || !isMinor(event)) &&
       stderr.write(`${event.message.split('\n').map(printable).join('\n  ')}\n`),
     stop: () => {},
   }

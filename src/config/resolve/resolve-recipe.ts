@@ -1,20 +1,19 @@
-import { type Digest, isDigest } from '../../core/ids.ts'
 import type { CopySpec, NativeRecipe, RecipeBase } from '../../core/system.ts'
-import { invariant } from '../../errors.ts'
 import { defaults } from '../defaults.ts'
 import type { ManifestPath } from '../problem-list.ts'
 import type { RecipeManifest } from '../schema/recipe-schema.ts'
 import { resolveArguments } from './resolve-arguments.ts'
+import { resolveImage } from './resolve-image.ts'
 import { withoutTrailingSlash } from './resolve-mounts.ts'
 import { resolveOwner, resolveUser } from './resolve-user.ts'
 import type { Scope, SoundItem } from './scope.ts'
 import { textValues } from './text-values.ts'
 
 /** `scope` is that of the `build` key. Null when that is no block. */
-export function resolveRecipe(block: RecipeManifest, scope: Scope): NativeRecipe | null {
+export function resolveRecipe(block: RecipeManifest, scope: Scope): NativeRecipe<RecipeBase> | null {
   const recipe = scope.soundPart(block)
   if (recipe === undefined) return null
-  const base = resolveBase(recipe.base ?? 'debian')
+  const base = resolveBase(recipe.base ?? 'debian', scope)
   if (base.kind !== 'debian' && Array.isArray(block.packages) && block.packages.length > 0)
     scope.report(
       ['packages'],
@@ -38,17 +37,12 @@ export function resolveRecipe(block: RecipeManifest, scope: Scope): NativeRecipe
   }
 }
 
-function resolveBase(base: string): RecipeBase {
+function resolveBase(base: string, scope: Scope): RecipeBase {
   if (base === 'scratch') return { kind: 'scratch' }
-  if (base.includes('sha256:')) return { kind: 'image', digest: digestIn(base) }
-  return { kind: 'debian', suite: base.split(':')[1] ?? defaults.build.suite }
-}
-
-/** The digest of `sha256:…` or `name@sha256:…`. */
-export function digestIn(reference: string): Digest {
-  const digest = reference.slice(reference.lastIndexOf('@') + 1)
-  invariant(isDigest(digest), `${reference} names no digest`)
-  return digest
+  const [debian, suite] = base.split(':')
+  if (debian === 'debian') return { kind: 'debian', suite: suite ?? defaults.build.suite }
+  // One that was reported goes on as it is, so that it does not hide mistakes in the rest of the recipe.
+  return resolveImage(base, scope, ['base']) ?? { kind: 'reference', reference: base }
 }
 
 type CopyManifest = NonNullable<RecipeManifest['copy']>[number]

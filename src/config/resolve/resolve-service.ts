@@ -5,10 +5,11 @@ import type { ServiceManifest } from '../schema/service-schema.ts'
 import { resolveArguments } from './resolve-arguments.ts'
 import { type PlacedExpose, resolveExpose } from './resolve-expose.ts'
 import { resolveHealth } from './resolve-health.ts'
+import { resolveImage } from './resolve-image.ts'
 import { resolveMounts } from './resolve-mounts.ts'
 import { resolvePorts } from './resolve-ports.ts'
 import { resolveCapabilities, resolveLimits, resolveStop } from './resolve-process.ts'
-import { digestIn, resolveRecipe } from './resolve-recipe.ts'
+import { resolveRecipe } from './resolve-recipe.ts'
 import { resolveUser } from './resolve-user.ts'
 import type { Scope } from './scope.ts'
 import { textValues } from './text-values.ts'
@@ -60,13 +61,13 @@ function resolveSource(service: ServiceManifest, scope: Scope): ImageSource | nu
   if (service.image !== undefined) {
     if (recipe !== null && scope.isSound('image'))
       scope.report(['image'], '`build` and `image` are both given', 'Keep one of them.', 'key')
-    return scope.isSound('image') ? { kind: 'image', digest: digestIn(service.image) } : null
+    return scope.isSound('image') ? resolveImage(service.image, scope, ['image']) : null
   }
   if (service.build === undefined && scope.isSound('build', 'image'))
     scope.report(
       [],
       'the service has neither `build` nor `image`',
-      'Say how its image is built, or name one by digest.',
+      'Say how its image is built, or name one.',
       'key',
     )
   if (recipe === null) return null
@@ -74,6 +75,7 @@ function resolveSource(service: ServiceManifest, scope: Scope): ImageSource | nu
     build.isSound('base', 'entrypoint') &&
     scope.isSound('command') &&
     recipe.base.kind !== 'image' &&
+    recipe.base.kind !== 'reference' &&
     service.build?.entrypoint === undefined &&
     service.command === undefined
   )

@@ -6,13 +6,15 @@ import {
   environmentVariables,
   labels,
   list,
-  tagAdvice,
   text,
   userName,
   writtenPattern,
 } from './scalars.ts'
 
-const baseRule = `\`scratch\`, \`debian\`, \`debian:<suite>\` (for example \`debian:bookworm\`) or an image by digest, \`sha256:…\` (${tagAdvice})`
+const baseRule =
+  '`scratch`, `debian`, `debian:<suite>` (for example `debian:bookworm`), or an image with its tag or digest, such as `node:22-slim` (Debian’s own is `docker.io/library/debian:12`), or `sha256:…` of one in the store'
+const basePattern =
+  /^(?:scratch|debian(?::[a-z][a-z-]*)?|sha256:[0-9a-f]{64}|(?!debian:|sha256:)[A-Za-z0-9[](?:[^\s@]*@sha256:[0-9a-f]{64}|(?:[^\s@]*\/)?[^\s@/]*:\w[\w.-]{0,127}))$/
 const packageRule = 'the name of a Debian package, such as `nodejs`'
 const sourceRule = 'a path inside the folder of basalt.yaml, such as `web` or `./dist`, without `..`'
 const source = text(sourceRule, /^(?!\/)(?!.*(?:^|\/)\.\.(?:\/|$))[^\u0000-\u001f\u007f]+$/)
@@ -59,10 +61,10 @@ const copyShort = text(
 /** The native recipe: how an image is built without Docker. */
 export const recipeSchema = z.strictObject(
   {
-    base: text(baseRule, /^(?:scratch|debian(?::[a-z][a-z-]*)?|(?:[^\s@]+@)?sha256:[0-9a-f]{64})$/).meta({
+    base: text(baseRule, basePattern).meta({
       description:
-        'What the image starts from: `scratch` (nothing), `debian` or `debian:<suite>` (only the packages that you name and what they need), or an image by digest.',
-      examples: ['debian', 'debian:bookworm', 'scratch'],
+        'What the image starts from: `scratch` (nothing), `debian` or `debian:<suite>` (only the packages that you name and what they need), or an image, named as for `image`.',
+      examples: ['debian', 'debian:bookworm', 'scratch', 'node:22-slim'],
     }),
     packages: list(text(packageRule, /^[a-z0-9][a-z0-9+.-]+$/), 'a list of Debian package names')
       .optional()

@@ -78,8 +78,10 @@ export const userName = writtenPattern(
   'a user id, `uid:gid` in quotes, or a user name of the image',
 )
 
-/** Why a tag is refused, and what to do: an image that can change under a release would not be frozen. */
-export const tagAdvice =
-  'a tag can be moved to another image, so name the digest that `basalt image import` prints'
-const imageRule = `an image by digest, \`sha256:…\` or \`name@sha256:…\` (${tagAdvice})`
-export const imageByDigest = text(imageRule, /^(?:[^\s@]+@)?sha256:[0-9a-f]{64}$/)
+/** What a registry calls an image; the grammar itself is that of images/reference.ts. */
+const imageRule =
+  'an image of a registry, such as `nginx:1.25` or `registry.example.com/team/web@sha256:…`, or `sha256:…` of one in the store'
+export const imageName = text(
+  imageRule,
+  /^(?:sha256:[0-9a-f]{64}|(?!sha256:)[A-Za-z0-9[][^\s@\u0000-\u001f\u007f]*(?:@sha256:[0-9a-f]{64})?)$/,
+)

@@ -7,7 +7,7 @@ import {
   containerPath,
   duration,
   environmentVariables,
-  imageByDigest,
+  imageName,
   labels,
   list,
   name,
@@ -104,10 +104,10 @@ export const serviceSchema = z.strictObject(
     build: recipeSchema.optional().meta({
       description: 'How its image is built, from a clean state, without Docker. Either this or `image`.',
     }),
-    image: imageByDigest.optional().meta({
+    image: imageName.optional().meta({
       description:
-        'A ready image, by digest: `sha256:…` or `name@sha256:…`. A tag is refused, because it can be moved. Either this or `build`.',
-      examples: [`sha256:${'0'.repeat(64)}`],
+        'A ready image: by its name in a registry, with Docker’s defaults, or by the digest of one in the store. A tag is resolved to a digest once, by the first build, and pinned in basalt.lock. Either this or `build`.',
+      examples: ['nginx:1.25'],
     }),
     command: argumentsOf('a list such as `[node, server.js]`, or one line without shell syntax')
       .optional()

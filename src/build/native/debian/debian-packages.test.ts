@@ -21,7 +21,8 @@ import { openContentStore } from '../../../images/oci-layout-store.ts'
 import { exec } from '../../../util/exec.ts'
 import { scanTar } from '../../../util/tar-scanner.ts'
 import { temporaryName } from '../../../util/temporary-name.ts'
-import { packageLockDigest, readPackageLock, writePackageLock } from '../../lock-file.ts'
+import { createImageLock } from '../../image-lock.ts'
+import { packageLockDigest, readLock, writeLock } from '../../lock-file.ts'
 import type { PackageLock } from '../../package-lock.ts'
 import { createNativeBuilder } from '../native-builder.ts'
 import type { DebianMirrors } from './debian-mirrors.ts'
@@ -137,14 +138,14 @@ describe('Debian packages', () => {
     packages: readonly string[],
     { update = false, ...setup }: Setup & { update?: boolean } = {},
   ) => {
-    const lock = await readPackageLock(lockFile(), { update })
+    const lock = (await readLock(lockFile(), { update })).packages
     const context = { service: 'web', folder: home, sourceTime: 1_750_000_000, revision: null, dirty: false }
     const op = {
       signal: new AbortController().signal,
       notify: (event: ProgressEvent) => void setup.events?.push(event),
     }
     const built = await builderWith(lock, setup).build(recipe(packages), context, op)
-    await writePackageLock(lockFile(), lock)
+    await writeLock(lockFile(), { packages: lock, images: createImageLock({}, { update: false }) })
     return { ...built, lock }
   }
   const layersOf = async (image: `sha256:${string}`) => {
@@ -226,7 +227,7 @@ describe('Debian packages', () => {
     expect((await build(['tool'])).image).toBe(first.image)
     const { lock } = await build(['tool'], { update: true })
     expect(names(lock)).toContain('libone 1.0+deb12u2')
-    expect(names(await readPackageLock(lockFile(), { update: false }))).toEqual([])
+    expect(names((await readLock(lockFile(), { update: false })).packages)).toEqual([])
   })
 
   it('writes a lock that is the same for the same packages and has no host in it', async () => {
@@ -234,19 +235,19 @@ describe('Debian packages', () => {
     const text = readFileSync(lockFile(), 'utf8')
     expect(text).not.toContain('127.0.0.1')
     await mirror.publish(suite, { packages: archive, release: { Date: 'Sun, 12 Jul 2026 10:16:37 UTC' } })
-    const other = await readPackageLock(lockFile(), { update: true })
-    const first = await readPackageLock(lockFile(), { update: false })
+    const other = (await readLock(lockFile(), { update: true })).packages
+    const first = (await readLock(lockFile(), { update: false })).packages
     for (const lock of [first, other]) {
       const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
       await builderWith(lock).build(recipe(['tool']), context, { signal: new AbortController().signal })
     }
     expect(packageLockDigest(other)).toBe(packageLockDigest(first))
-    await writePackageLock(lockFile(), first)
+    await writeLock(lockFile(), { packages: first, images: createImageLock({}, { update: false }) })
     expect(readFileSync(lockFile(), 'utf8')).toBe(text)
   })
 
   it('shares indexes and layers between builds at the same time', async () => {
-    const lock = await readPackageLock(lockFile(), { update: false })
+    const lock = (await readLock(lockFile(), { update: false })).packages
     const builder = builderWith(lock)
     const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
     const op = { signal: new AbortController().signal }
@@ -482,7 +483,7 @@ describe('Debian packages', () => {
       await new Promise<void>((done) => silent.listen(0, '127.0.0.1', () => done()))
       const { port } = silent.address() as AddressInfo
       const archive = [{ url: `http://127.0.0.1:${port}`, checkValidUntil: true }]
-      const lock = await readPackageLock(lockFile(), { update: false })
+      const lock = (await readLock(lockFile(), { update: false })).packages
       const context = { service: 'web', folder: home, sourceTime: 1, revision: null, dirty: false }
       const abort = new AbortController()
       silent.once('request', () => abort.abort())

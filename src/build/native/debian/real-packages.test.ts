@@ -6,7 +6,7 @@ import type { ImageDigest } from '../../../core/ids.ts'
 import type { ContentStore } from '../../../images/content-store.ts'
 import { openContentStore } from '../../../images/oci-layout-store.ts'
 import { exec } from '../../../util/exec.ts'
-import { readPackageLock } from '../../lock-file.ts'
+import { readLock } from '../../lock-file.ts'
 import type { PackageLock } from '../../package-lock.ts'
 import { openNativeBuilder } from '../open-native-builder.ts'
 import { type AptMirror, startAptMirror } from './fixtures/apt-mirror.ts'
@@ -21,7 +21,7 @@ describe('images of real packages', () => {
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'basalt-real-'))
     store = await openContentStore(join(home, 'content'))
-    lock = await readPackageLock(join(home, 'basalt.lock'), { update: false })
+    lock = (await readLock(join(home, 'basalt.lock'), { update: false })).packages
     mirror = await startAptMirror()
     if (process.getuid?.() !== 0) problem = 'unpacking and running an image needs root'
     else if (!(await fetch(`${mirror.url}/dists/bookworm/InRelease`)).ok)

@@ -21,11 +21,11 @@ import { registryTrust } from './registry-trust.ts'
  */
 export interface RegistryClient {
   /** What a reference means now; an index stays one. Nothing is fetched but its headers, where the registry has them. */
-  resolve(reference: ImageReference, op: Op): Promise<Descriptor>
+  readonly resolve: (reference: ImageReference, op: Op) => Promise<Descriptor>
   /** Brings the image for a platform into the store. Also names it where all of it was there. */
-  pull(reference: ImageReference, platform: Platform, op: Op): Promise<PulledImage>
+  readonly pull: (reference: ImageReference, platform: Platform, op: Op) => Promise<PulledImage>
   /** Puts an image, or an index with all that it leads to, under a tag or its digest. */
-  push(digest: Digest, to: ImageReference, op: Op): Promise<Pushed>
+  readonly push: (digest: Digest, to: ImageReference, op: Op) => Promise<Pushed>
 }
 
 export interface RegistryClientPorts {

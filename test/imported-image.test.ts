@@ -72,7 +72,7 @@ describe('an imported image', () => {
     const missing = `sha256:${'0'.repeat(64)}`
     writeTinySystem(basalt.project, {
       services: {
-        one: { image: `docker.io/library/nginx@${missing}` },
+        one: { image: missing },
         two: { build: { base: missing } },
       },
     })

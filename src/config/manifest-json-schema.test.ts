@@ -47,7 +47,11 @@ describe('the JSON Schema', () => {
       {
         'x-a': 1,
         system: 'a',
-        services: { a: { image: `sha256:${'0'.repeat(64)}`, user: 1000, env: { A: 1, B: true } } },
+        services: {
+          a: { image: `sha256:${'0'.repeat(64)}`, user: 1000, env: { A: 1, B: true } },
+          b: { image: 'nginx:1.25' },
+          c: { build: { base: 'node:20' } },
+        },
         environments: { staging: null },
       },
     ])
@@ -59,11 +63,11 @@ describe('the JSON Schema', () => {
     [{ system: 'A', services: {} }],
     [{ system: 'a', services: {}, other: 1 }],
     [{ system: 'a', services: { a: { replica: 2 } } }],
-    [{ system: 'a', services: { a: { image: 'nginx:1.25' } } }],
+    [{ system: 'a', services: { a: { image: 'sha256:1.25' } } }],
     [{ system: 'a', services: { a: { port: '8080:80' } } }],
     [{ system: 'a', services: { a: { health: { interval: 5 } } } }],
     [{ system: 'a', services: { A: {} } }],
-    [{ system: 'a', services: { a: { build: { base: 'node:20' } } } }],
+    [{ system: 'a', services: { a: { build: { base: 'node' } } } }],
     [{ system: 'a', services: { a: { build: { base: 'debian', copy: ['../a:/b'] } } } }],
     [{ system: 'a', services: {}, environments: { staging: { target: 'moon' } } }],
   ])('refuses %j', (manifest) => {

@@ -120,9 +120,30 @@ labels: { org.example.team: blue }`
     ['scratch', { kind: 'scratch' }],
     ['debian:trixie', { kind: 'debian', suite: 'trixie' }],
     [digest, { kind: 'image', digest }],
-    [`example.org/base@${digest}`, { kind: 'image', digest }],
+    [`example.org/base@${digest}`, { kind: 'reference', reference: `example.org/base@${digest}` }],
+    ['node:22-slim', { kind: 'reference', reference: 'node:22-slim' }],
+    ['docker.io/library/debian:12', { kind: 'reference', reference: 'docker.io/library/debian:12' }],
+    ['localhost:5000/base:1', { kind: 'reference', reference: 'localhost:5000/base:1' }],
   ])('takes %s as a base', (base, expected) => {
     expect(recipe(`base: ${base}`)?.base).toEqual(expected)
+  })
+
+  const imageOf = (image: string): unknown =>
+    parseManifest(`system: a\nservices: { web: { image: "${image}" } }`, 'f').services['web']?.source
+
+  it.each([
+    `nginx@${digest}`,
+    `nginx:1@${digest}`,
+    'nginx',
+    'nginx:1.25',
+    'localhost:5000/team/web',
+    '[::1]:5000/web:1',
+  ])('takes %s as an image of a registry', (reference) => {
+    expect(imageOf(reference)).toEqual({ kind: 'reference', reference })
+  })
+
+  it('takes a digest as an image of the store', () => {
+    expect(imageOf(digest)).toEqual({ kind: 'image', digest })
   })
 
   it('lets an image as base bring the entrypoint', () => {
@@ -314,7 +335,7 @@ services:
     const text = `system: shop
 services:
   web:
-    image: nginx:1.25
+    image: Nginx:1.25
     replica: 2
     needs: [appi, web]
     env: { 1X: a, B: }
@@ -326,7 +347,7 @@ environments:
   staging: { target: locl, services: { wep: {} } }
 `
     expect(problemsOf(text).map(({ line, column, message }) => `${line}:${column} ${message}`)).toEqual([
-      '4:12 `services.web.image` is the text `nginx:1.25`',
+      '4:12 "Nginx:1.25" is no image reference: its repository must be in lower case',
       '5:5 `replica` is not known here',
       '6:13 there is no service `appi`',
       '6:19 `web` needs itself',
@@ -342,7 +363,7 @@ environments:
     expect(error?.message).toContain(
       '\ndir/basalt.yaml:5:5: `replica` is not known here; did you mean `replicas`?\n',
     )
-    expect(error?.message).toMatch(/:4:12: .*a tag can be moved to another image/)
+    expect(error?.message).toMatch(/:4:12: .*lower case\. Write \[registry\/\]repository/)
     expect(error?.remedy).toContain('basalt validate')
   })
 
@@ -438,7 +459,10 @@ environments:
   })
 
   it.each([
-    ['base: node:20', /^6:13 .*a tag can be moved/],
+    ['base: node', /^6:13 .*an image with its tag or digest/],
+    ['base: debian:12', /^6:13 .*`docker.io\/library\/debian:12`/],
+    ['base: sha256:12', /^6:13 .*`sha256:…` of one in the store/],
+    ['base: Node:22', /^6:13 "Node:22" is no image reference: its repository must be in lower case/],
     ['packages: [nodejs]', /^4:5 `services.web.build` has no `base`/],
     ['base: scratch\npackages: [nodejs]', /^7:7 packages cannot be added to the base `scratch`/],
     ['base: debian\npackages: [NodeJS]', /^7:18 .*Debian package/],

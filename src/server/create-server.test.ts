@@ -128,7 +128,7 @@ describe('results', () => {
       'basalt.image-pushed/v1',
       { image: 'shop@2', reference: 'r.example.com/shop:2' },
     ],
-  ])('%s %s answers with %s', async (method, path, schema, body = {}) => {
+  ])('%s %s answers with %s', async (method, path, schema, body: object = {}) => {
     const answer = method === 'GET' ? await send('GET', path) : await post(path, body)
     expect(answer.status).toBe(200)
     expect(documented(answer)['schema']).toBe(schema)

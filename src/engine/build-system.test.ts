@@ -8,6 +8,7 @@ import { createImageResolver, type ImageResolverPorts } from '../build/image-res
 import type { PackageLock } from '../build/package-lock.ts'
 import { openSource } from '../build/source.ts'
 import { loadManifest } from '../config/load-manifest.ts'
+import type { ImageDigest } from '../core/ids.ts'
 import type { ProgressEvent } from '../core/op.ts'
 import type { NativeRecipe } from '../core/system.ts'
 import { BasaltError, invariant } from '../errors.ts'
@@ -139,7 +140,7 @@ services:
     image: nginx:1.25
 `
   let asked: string[]
-  let latest: typeof first | typeof second
+  let latest: ImageDigest
   let recipes: NativeRecipe[]
   const build: Build = async (recipe) => {
     recipes.push(recipe)

@@ -1,16 +1,16 @@
 import type { DeploymentPhase } from '../core/events.ts'
 import type { DeploymentId, EnvironmentId } from '../core/ids.ts'
 import { BasaltError } from '../errors.ts'
-import { build, recordRelease } from './build.ts'
+import { build } from './build.ts'
 import { deploy, planDeploy } from './deploy.ts'
-import { diff, systemFor } from './diff.ts'
+import { diff } from './diff.ts'
 import { down } from './down.ts'
 import type { Engine } from './engine.ts'
-import { findRelease } from './find-release.ts'
 import { follow, unknownDeployment } from './follow.ts'
 import { deploymentResult, history, releases } from './history.ts'
 import { logs } from './logs.ts'
 import { pullImage, pushImage } from './move-images.ts'
+import { exportRelease, importRelease } from './move-releases.ts'
 import type { EnginePorts } from './ports.ts'
 import { Reconciler } from './reconcile.ts'
 import { planRollback, rollback } from './rollback.ts'
@@ -81,16 +81,8 @@ export function createEngine(ports: EnginePorts): RunningEngine {
       return deploymentResult(attempt)
     },
 
-    async *exportRelease({ system, release }) {
-      const name = systemFor(ports, system, [release])
-      yield* ports.releases.exportArchive(findRelease(name, journal.system(name), release).artifact)
-    },
-
-    async importRelease(archive, actor, op) {
-      const { release } = await ports.releases.importArchive(archive, op)
-      return (await recordRelease(ports, release, { actor: actor.name, origin: 'imported' })).name
-    },
-
+    exportRelease: (request) => exportRelease(ports, request),
+    importRelease: (archive, actor, op) => importRelease(ports, archive, actor, op),
     importImages: (archive, op) => ports.importImages(archive, op),
     pullImage: (request, op) => pullImage(ports, request, op),
     pushImage: (request, op) => pushImage(ports, request, op),

@@ -18,6 +18,8 @@ import { logsCommand } from './commands/logs.ts'
 import { planCommand } from './commands/plan.ts'
 import { releaseExportCommand } from './commands/release-export.ts'
 import { releaseImportCommand } from './commands/release-import.ts'
+import { releasePullCommand } from './commands/release-pull.ts'
+import { releasePushCommand } from './commands/release-push.ts'
 import { releasesCommand } from './commands/releases.ts'
 import { removeCommand } from './commands/remove.ts'
 import { rollbackCommand } from './commands/rollback.ts'
@@ -47,6 +49,8 @@ const commands: readonly Command[] = [
   releasesCommand,
   releaseExportCommand,
   releaseImportCommand,
+  releasePushCommand,
+  releasePullCommand,
   imageImportCommand,
   imagePullCommand,
   imagePushCommand,

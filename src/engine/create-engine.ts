@@ -10,7 +10,7 @@ import { follow, unknownDeployment } from './follow.ts'
 import { deploymentResult, history, releases } from './history.ts'
 import { logs } from './logs.ts'
 import { pullImage, pushImage } from './move-images.ts'
-import { exportRelease, importRelease } from './move-releases.ts'
+import { exportRelease, importRelease, pullRelease } from './move-releases.ts'
 import type { EnginePorts } from './ports.ts'
 import { Reconciler } from './reconcile.ts'
 import { planRollback, rollback } from './rollback.ts'
@@ -83,6 +83,7 @@ export function createEngine(ports: EnginePorts): RunningEngine {
 
     exportRelease: (request) => exportRelease(ports, request),
     importRelease: (archive, actor, op) => importRelease(ports, archive, actor, op),
+    pullRelease: (request, actor, op) => pullRelease(ports, request, actor, op),
     importImages: (archive, op) => ports.importImages(archive, op),
     pullImage: (request, op) => pullImage(ports, request, op),
     pushImage: (request, op) => pushImage(ports, request, op),

@@ -34,6 +34,8 @@ export interface Engine {
   /** A tar (OCI layout) of the release and everything reachable from it. */
   exportRelease(release: ReleaseRequest, op: Op): AsyncIterable<Uint8Array>
   importRelease(archive: AsyncIterable<Uint8Array>, actor: Actor, op: Op): Promise<ReleaseName>
+  /** As `importRelease`, from a registry. Rejects with `registry.*`, `release.archive-invalid`. Progress: `op.notify`. */
+  pullRelease(request: PullRequest, actor: Actor, op: Op): Promise<ReleaseName>
   /**
    * Takes in images that other tools made: the tar of an OCI image layout, or of `docker save`, gzip or not. Rejects
    * with `image.invalid`, also where none is for this machine.

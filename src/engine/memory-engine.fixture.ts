@@ -54,7 +54,11 @@ export async function startMemoryEngine(
     targets: new Map([['memory', { ...memory, observe }]]),
     releases: shelf,
     importImages: async () => [],
-    registry: { pull: async () => noRegistry(), push: async () => noRegistry() },
+    registry: {
+      pull: async () => noRegistry(),
+      pullRelease: async () => noRegistry(),
+      push: async () => noRegistry(),
+    },
     now: Date.now,
     newDeploymentId: () => `d-${String(++deployments).padStart(4, '0')}` as DeploymentId,
     log,

@@ -1,8 +1,9 @@
 import type { Op } from '../core/op.ts'
 import type { ReleaseName } from '../core/release.ts'
+import { parseReference } from '../images/reference.ts'
 import { recordRelease } from './build.ts'
 import { systemFor } from './diff.ts'
-import type { Actor, ReleaseRequest } from './engine.ts'
+import type { Actor, PullRequest, ReleaseRequest } from './engine.ts'
 import { findRelease } from './find-release.ts'
 import type { EnginePorts } from './ports.ts'
 
@@ -21,5 +22,15 @@ export async function importRelease(
   op: Op,
 ): Promise<ReleaseName> {
   const { release } = await ports.releases.importArchive(archive, op)
+  return (await recordRelease(ports, release, { actor: actor.name, origin: 'imported' })).name
+}
+
+export async function pullRelease(
+  ports: EnginePorts,
+  { reference }: PullRequest,
+  actor: Actor,
+  op: Op,
+): Promise<ReleaseName> {
+  const { release } = await ports.registry.pullRelease(parseReference(reference), op)
   return (await recordRelease(ports, release, { actor: actor.name, origin: 'imported' })).name
 }

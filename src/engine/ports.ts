@@ -30,6 +30,8 @@ export interface EnginePorts {
 export interface ImageRegistry {
   /** Into the content store, for this machine. */
   pull(reference: ImageReference, op: Op): Promise<Omit<PulledImage, 'reference'>>
+  /** A release with all that it needs. */
+  pullRelease(reference: ImageReference, op: Op): Promise<{ readonly release: Release }>
   push(digest: Digest, to: ImageReference, op: Op): Promise<Pick<PushedImage, 'blobs' | 'sentBytes'>>
 }
 

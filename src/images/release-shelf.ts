@@ -1,9 +1,10 @@
 import type { Digest, ReleaseDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 import type { Release } from '../core/release.ts'
+import type { ImportedRelease } from './check-release.ts'
 import type { ContentStore } from './content-store.ts'
 import { exportRelease } from './export-release.ts'
-import { type ImportedRelease, importRelease } from './import-release.ts'
+import { importRelease } from './import-release.ts'
 import { createReferrers } from './referrers.ts'
 import { loadRelease, type StoredRelease, storeRelease } from './release-artifact.ts'
 

@@ -121,6 +121,7 @@ describe('results', () => {
     ['POST', '/v1/rollback', 'basalt.deployment-started/v1'],
     ['POST', '/v1/down', 'basalt.deployment-started/v1'],
     ['POST', '/v1/audit/verify', 'basalt.ledger-head/v1'],
+    ['POST', '/v1/releases/pull', 'basalt.release-imported/v1', { reference: 'r.example.com/shop:1' }],
     ['POST', '/v1/images/pull', 'basalt.image-pulled/v1', { reference: 'nginx:1.25' }],
     [
       'POST',

@@ -154,6 +154,7 @@ function openRegistry(store: ContentStore, cacheFolder: string) {
   return {
     resolve: client.resolve,
     push: client.push,
+    pullRelease: client.pullRelease,
     async pull(reference: ImageReference, op: Op) {
       const { resolved, blobs: _, ...pulled } = await client.pull(reference, machinePlatform, op)
       return { digest: resolved.digest, ...pulled }

@@ -177,6 +177,17 @@ export const routes: readonly Route[] = [
   }),
   defineRoute({
     method: 'POST',
+    path: '/releases/pull',
+    summary: 'Brings a release with all that it needs from a registry.',
+    input: pullBody,
+    answer: 'progress',
+    schema: 'basalt.release-imported/v1',
+    handle: async (input, call) => ({
+      release: await call.engine.pullRelease(input, await call.actor(), call.op),
+    }),
+  }),
+  defineRoute({
+    method: 'POST',
     path: '/audit/verify',
     summary:
       'Recomputes every hash of the ledger, and proves that it continues a head that was kept elsewhere.',

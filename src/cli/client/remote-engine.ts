@@ -142,6 +142,10 @@ export class RemoteEngine {
     return this.#progress('/images/pull', request, notify)
   }
 
+  pullRelease(request: PullRequest, notify: Notify): Promise<Document<{ readonly release: ReleaseName }>> {
+    return this.#progress('/releases/pull', request, notify)
+  }
+
   pushImage(request: PushRequest, notify: Notify): Promise<Document<PushedImage>> {
     return this.#progress('/images/push', request, notify)
   }

@@ -13,7 +13,7 @@ describe('wishOf', () => {
   it('knows commands and their groups', () => {
     expect(words('basalt ')).toEqual(expect.arrayContaining(['deploy', 'status', 'release', 'server']))
     expect(words('basalt ')).not.toContain('complete')
-    expect(words('basalt release ')).toEqual(['export', 'import'])
+    expect(words('basalt release ')).toEqual(['export', 'import', 'push', 'pull'])
     expect(words('basalt -o json server ')).toContain('restart')
     expect(words('basalt nonsense ')).toEqual([])
   })

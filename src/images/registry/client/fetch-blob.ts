@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import { addAbortSignal, Readable } from 'node:stream'
 import type { Digest } from '../../../core/ids.ts'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
@@ -56,6 +56,8 @@ async function* blobBytes(
       headers: offset === 0 ? {} : { range: `bytes=${offset}-` },
     })
     let skip = await startOf(answer, offset, session, digest)
+    // The session's own signal knows nothing of another blob that failed.
+    addAbortSignal(op.signal, answer.body)
     let broken: unknown = new Error('the answer ended too early')
     try {
       for await (const piece of answer.body) {

@@ -1,13 +1,13 @@
 import type { Digest } from '../../../core/ids.ts'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
-import { createConcurrencyLimit } from '../../../util/concurrency-limit.ts'
 import type { ContentStore, Descriptor } from '../../content-store.ts'
 import { isIndexType, isManifestType } from '../../descriptor.ts'
 import { mediaTypeOf, readJson } from '../../image.ts'
 import { childrenOf, reachableBlobs } from '../../reachable-blobs.ts'
 import { formatReference, type ImageReference } from '../../reference.ts'
 import type { BlobOrigins } from './blob-origins.ts'
+import { inParallel } from './in-parallel.ts'
 import { readRemark } from './read-body.ts'
 import { failed, refusalIn } from './registry-error.ts'
 import type { RegistrySession } from './registry-session.ts'
@@ -20,8 +20,6 @@ export interface Pushed {
   readonly blobs: Readonly<Record<Upload, number>>
   readonly sentBytes: number
 }
-
-const parallelBlobs = 4
 
 /**
  * Puts an image, or whatever an index leads to, into a repository as it is in the store, byte for byte: blobs first, then
@@ -41,7 +39,7 @@ export async function pushGraph(
       message: `${what} names another digest than what is to be pushed, ${digest}`,
       remedy: 'Name a tag, or no digest.',
     })
-  const target: UploadTarget = { session, store, repository: to.repository, what }
+  const target: UploadTarget = { session, store, repository: to.repository, op, what }
   const root = {
     mediaType: mediaTypeOf(await readJson(store, digest)),
     digest,
@@ -51,12 +49,15 @@ export async function pushGraph(
   const blobs = reachable.filter(({ mediaType }) => !isManifestType(mediaType) && !isIndexType(mediaType))
   const counts: Record<Upload, number> = { present: 0, mounted: 0, sent: 0 }
   let sentBytes = 0
-  const limit = createConcurrencyLimit(parallelBlobs)
-  const pushBlob = async (descriptor: Descriptor): Promise<void> => {
-    op.signal.throwIfAborted()
+  const pushBlob = async (descriptor: Descriptor, shared: Op): Promise<void> => {
     const known = origins.find(session.registry, descriptor.digest)
     const progress = () => trackTransfer('send', descriptor, op)
-    const upload = await uploadBlob(target, descriptor, known === to.repository ? null : known, progress)
+    const upload = await uploadBlob(
+      { ...target, op: shared },
+      descriptor,
+      known === to.repository ? null : known,
+      progress,
+    )
     counts[upload]++
     if (upload === 'sent') {
       sentBytes += descriptor.size
@@ -64,9 +65,9 @@ export async function pushGraph(
     }
     origins.note(session.registry, to.repository, descriptor.digest)
   }
-  const results = await Promise.allSettled(blobs.map((descriptor) => limit(() => pushBlob(descriptor))))
-  const failure = results.find((result) => result.status === 'rejected')
-  if (failure !== undefined) throw op.signal.aborted ? interrupted(what, op) : failure.reason
+  await inParallel(blobs, op, pushBlob).catch((error: unknown) => {
+    throw op.signal.aborted ? interrupted(what, op) : error
+  })
   for (const manifest of await bottomUp(store, root))
     if (manifest.digest !== digest) await putManifest(target, manifest, manifest.digest)
   await putManifest(target, root, to.tag ?? digest)

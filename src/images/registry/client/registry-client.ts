@@ -2,6 +2,7 @@ import type { Digest } from '../../../core/ids.ts'
 import type { Op } from '../../../core/op.ts'
 import type { exec as realExec } from '../../../util/exec.ts'
 import { onceSucceeded } from '../../../util/once-succeeded.ts'
+import type { ImportedRelease } from '../../check-release.ts'
 import type { ContentStore, Descriptor } from '../../content-store.ts'
 import type { Platform } from '../../image.ts'
 import { formatReference, type ImageReference } from '../../reference.ts'
@@ -11,6 +12,7 @@ import { createEvidenceFolder } from './evidence.ts'
 import { resolveManifest } from './fetch-manifest.ts'
 import { createHttpTransport } from './http-transport.ts'
 import { type PulledImage, pullImage } from './pull-image.ts'
+import { pullRelease } from './pull-release.ts'
 import { type Pushed, pushGraph } from './push-graph.ts'
 import { openSession, type RegistrySession } from './registry-session.ts'
 import { registryTrust } from './registry-trust.ts'
@@ -24,6 +26,8 @@ export interface RegistryClient {
   readonly resolve: (reference: ImageReference, op: Op) => Promise<Descriptor>
   /** Brings the image for a platform into the store. Also names it where all of it was there. */
   readonly pull: (reference: ImageReference, platform: Platform, op: Op) => Promise<PulledImage>
+  /** Brings a release that was pushed into the store, with all that it needs. */
+  readonly pullRelease: (reference: ImageReference, op: Op) => Promise<ImportedRelease>
   /** Puts an image, or an index with all that it leads to, under a tag or its digest. */
   readonly push: (digest: Digest, to: ImageReference, op: Op) => Promise<Pushed>
 }
@@ -67,6 +71,12 @@ export function createRegistryClient(ports: RegistryClientPorts): RegistryClient
     }
   }
 
+  const note = async (reference: ImageReference, blobs: readonly Descriptor[]): Promise<void> => {
+    const origins = await openOrigins()
+    for (const { digest } of blobs) origins.note(reference.registry, reference.repository, digest)
+    await origins.save()
+  }
+
   return {
     resolve: (reference, op) =>
       within(reference, op, (session) =>
@@ -75,9 +85,13 @@ export function createRegistryClient(ports: RegistryClientPorts): RegistryClient
     pull: (reference, platform, op) =>
       within(reference, op, async (session) => {
         const pulled = await pullImage(store, session, reference, platform, op)
-        const origins = await openOrigins()
-        for (const { digest } of pulled.blobs) origins.note(reference.registry, reference.repository, digest)
-        await origins.save()
+        await note(reference, pulled.blobs)
+        return pulled
+      }),
+    pullRelease: (reference, op) =>
+      within(reference, op, async (session) => {
+        const { blobs, ...pulled } = await pullRelease(store, session, reference, op)
+        await note(reference, blobs)
         return pulled
       }),
     push: (digest, to, op) =>

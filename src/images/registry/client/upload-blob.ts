@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
+import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
 import type { ContentStore, Descriptor } from '../../content-store.ts'
 import type { Access } from './authorization.ts'
@@ -17,6 +18,7 @@ export interface UploadTarget {
   readonly session: RegistrySession
   readonly store: ContentStore
   readonly repository: string
+  readonly op: Op
   /** Begins errors. */
   readonly what: string
 }
@@ -33,6 +35,7 @@ export async function uploadBlob(
 ): Promise<Upload> {
   if (await isPresent(target, descriptor)) return 'present'
   for (let attempt = 1; ; attempt++) {
+    target.op.signal.throwIfAborted()
     const { answer, path } = await startUpload(target, descriptor, attempt === 1 ? from : null)
     if (answer.status === 201) return 'mounted'
     const location = await target.session.locate(answer.headers.location, path)
@@ -99,7 +102,7 @@ async function startUpload(target: UploadTarget, { digest }: Descriptor, from: s
 }
 
 function send(
-  { session, store, repository }: UploadTarget,
+  { session, store, repository, op }: UploadTarget,
   { digest, size }: Descriptor,
   location: URL,
   progress: Transfer,
@@ -111,13 +114,14 @@ function send(
     path: url,
     access: { repository, actions: 'pull,push' },
     headers: { 'content-type': 'application/octet-stream', 'content-length': String(size) },
-    body: () => (size === 0 ? Buffer.alloc(0) : Readable.from(counted(store.path(digest), progress))),
+    body: () => (size === 0 ? Buffer.alloc(0) : Readable.from(counted(store.path(digest), progress, op))),
     once: true,
   })
 }
 
-async function* counted(file: string, transfer: Transfer): AsyncGenerator<Buffer> {
+async function* counted(file: string, transfer: Transfer, op: Op): AsyncGenerator<Buffer> {
   for await (const chunk of createReadStream(file, { highWaterMark: 1 << 18 })) {
+    op.signal.throwIfAborted()
     transfer.advance((chunk as Buffer).byteLength)
     yield chunk as Buffer
   }

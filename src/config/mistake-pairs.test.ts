@@ -160,7 +160,7 @@ const senseless = (
 const mistakes: readonly Mistake[] = [
   wrong('system: shop', 'system: ^Shop', '`system` is the text `Shop`'),
   // The image.
-  wrong('base: scratch', 'base: ^node:20', 'build.base` is the text'),
+  wrong('base: scratch', 'base: ^node', 'build.base` is the text'),
   wrong('- from: web', '- from: ^../web', 'copy[0].from'),
   wrong('to: /app', 'to: ^app', 'copy[0].to'),
   senseless('to: /app', 'to: ^/app/', '`/app/` ends with `/`'),
@@ -180,7 +180,7 @@ const mistakes: readonly Mistake[] = [
   senseless('user: "10:10"', 'user: ^"4294967295"', 'beyond the largest id'),
   wrong('team: blue', '^-team: blue', '`-team` must be'),
   wrong('tier: one', '^tier: [one]', 'build.labels.tier'),
-  wrong('image: "api@', 'image: ^"api:1" #', 'services.api.image'),
+  wrong('image: "api@', 'image: ^"Api:1" #', 'services.api.image'),
   senseless('image: "worker@', '#', 'neither `build` nor `image`', { line: 'worker:' }),
   // The process.
   wrong('COLOUR: red', '^CO-LOUR: red', '`CO-LOUR` must be'),

@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createImageResolver } from '../build/image-resolver.ts'
 import { openSource } from '../build/source.ts'
 import { type DeploymentId, environmentNameOf, systemOf } from '../core/ids.ts'
-import type { Op } from '../core/op.ts'
 import { createSystemBuilder } from '../engine/build-system.ts'
 import { createEngine } from '../engine/create-engine.ts'
 import type { Engine } from '../engine/engine.ts'
@@ -16,12 +13,10 @@ import type { SystemBuilder } from '../engine/system-builder.ts'
 import { BasaltError } from '../errors.ts'
 import type { ContentStore } from '../images/content-store.ts'
 import { findPulledImage } from '../images/find-pulled-image.ts'
-import { loadImage, machinePlatform } from '../images/image.ts'
+import { loadImage } from '../images/image.ts'
 import { createImageRoots, type ImageRoots } from '../images/image-roots.ts'
 import { importImages } from '../images/import-images.ts'
 import { openContentStore } from '../images/oci-layout-store.ts'
-import type { ImageReference } from '../images/reference.ts'
-import { createRegistryClient } from '../images/registry/client/registry-client.ts'
 import { createReleaseShelf } from '../images/release-shelf.ts'
 import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
@@ -36,6 +31,7 @@ import { exec } from '../util/exec.ts'
 import { onceSucceeded } from '../util/once-succeeded.ts'
 import { createMemoryRelease } from '../util/release-memory.ts'
 import type { Home } from './home.ts'
+import { openRegistry } from './open-registry.ts'
 import { type OpenedEngine, reportStartFailure, runServer } from './run-server.ts'
 
 /** The one place that names what Basalt is made of. */
@@ -137,30 +133,6 @@ const quietMs = 3000
 const manifestParser = () => import('../config/load-manifest.ts')
 const nativeBuilder = () => import('../build/native/open-native-builder.ts')
 const loadLateMs = 1500
-
-/** Registries are asked with what the user is logged in with that runs the server. */
-function openRegistry(store: ContentStore, cacheFolder: string) {
-  const dockerFolder = process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker')
-  const client = createRegistryClient({
-    store,
-    dockerConfig: join(dockerFolder, 'config.json'),
-    certificatesFolder: '/etc/docker/certs.d',
-    originsFile: join(cacheFolder, 'registry-blobs.json'),
-    environment: process.env,
-    exec,
-    sleep: (ms, signal) => sleep(ms, undefined, { signal }),
-    now: Date.now,
-  })
-  return {
-    resolve: client.resolve,
-    push: client.push,
-    pullRelease: client.pullRelease,
-    async pull(reference: ImageReference, op: Op) {
-      const { resolved, blobs: _, ...pulled } = await client.pull(reference, machinePlatform, op)
-      return { digest: resolved.digest, ...pulled }
-    },
-  }
-}
 
 const openSystemBuilder = (
   store: ContentStore,

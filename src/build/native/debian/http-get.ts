@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
-import { BasaltError } from '../../../errors.ts'
 import type { exec as realExec } from '../../../util/exec.ts'
+import { replacedWhileRunning } from '../../../util/replaced-while-running.ts'
 
 /** Fetches an address. Redirects are followed, bytes come as they were sent. Rejects when there is no answer. */
 export type HttpGet = (url: string, signal: AbortSignal) => Promise<HttpAnswer>
@@ -39,7 +39,9 @@ export function createHttpGet(proxyOf: (url: URL) => string | null): HttpGet {
 /** Undici is loaded by the first fetch: most servers never fetch, and it is a fifth of what they take to start. */
 async function createDispatcher(proxy: string | null): Promise<Dispatcher> {
   // A CommonJS package in a bundle has its exports in `default` only.
-  const { Agent, interceptors, ProxyAgent } = (await import('undici').catch(replacedWhileRunning)).default
+  const { Agent, interceptors, ProxyAgent } = (
+    await import('undici').catch(replacedWhileRunning('HTTP client'))
+  ).default
   const options = {
     connectTimeout: connectMs,
     headersTimeout: silenceMs,
@@ -54,14 +56,6 @@ async function createDispatcher(proxy: string | null): Promise<Dispatcher> {
     interceptors.retry({ maxRetries: 2, minTimeout: 300, methods: ['GET'], throwOnError: false }),
     interceptors.redirect({ maxRedirections: 5 }),
   )
-}
-
-function replacedWhileRunning(cause: unknown): never {
-  throw new BasaltError('server.version-mismatch', {
-    message: 'the files of Basalt were replaced while this server ran, so it cannot load its HTTP client',
-    remedy: 'Start the new version, instances go on serving: sudo basalt server restart',
-    cause,
-  })
 }
 
 /** The proxies that apt uses (apt-transport-http(1)): one for a host before one for all, `DIRECT` for none. */

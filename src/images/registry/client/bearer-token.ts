@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Credentials } from './docker-credentials.ts'
 import { isAllowed } from './endpoint.ts'
 import type { HttpAnswer } from './http-transport.ts'

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Digest } from '../../../core/ids.ts'
 import { writeFileAtomic } from '../../../util/atomic-write.ts'
 import { digestSchema } from '../../descriptor.ts'

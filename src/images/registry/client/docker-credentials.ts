@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { BasaltError } from '../../../errors.ts'
 import type { exec as realExec } from '../../../util/exec.ts'
 import { loginKey } from './endpoint.ts'

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { createSecureContext } from 'node:tls'
 import type { Dispatcher } from 'undici'
-import { BasaltError } from '../../../errors.ts'
+import { replacedWhileRunning } from '../../../util/replaced-while-running.ts'
 import { isLoopback } from './endpoint.ts'
 import type { RegistryTrust } from './registry-trust.ts'
 
@@ -57,7 +57,8 @@ export function createHttpTransport(trust: RegistryTrust, environment: NodeJS.Pr
 
 async function openDispatchers(trust: RegistryTrust, environment: NodeJS.ProcessEnv) {
   // A CommonJS package in a bundle has its exports in `default` only.
-  const { Agent, EnvHttpProxyAgent } = (await import('undici').catch(replacedWhileRunning)).default
+  const { Agent, EnvHttpProxyAgent } = (await import('undici').catch(replacedWhileRunning('HTTP client')))
+    .default
   const { authorities, certificate, key } = trust
   const client = certificate === null || key === null ? {} : { cert: certificate, key }
   // Made once: it holds a few hundred certificates.
@@ -79,12 +80,4 @@ async function openDispatchers(trust: RegistryTrust, environment: NodeJS.Process
       connect: { secureContext, timeout: connectMs },
     }),
   }
-}
-
-function replacedWhileRunning(cause: unknown): never {
-  throw new BasaltError('server.version-mismatch', {
-    message: 'the files of Basalt were replaced while this server ran, so it cannot load its HTTP client',
-    remedy: 'Start the new version, instances go on serving: sudo basalt server restart',
-    cause,
-  })
 }

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { ImageDigest } from '../../../core/ids.ts'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'

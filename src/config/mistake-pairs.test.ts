@@ -161,6 +161,7 @@ const mistakes: readonly Mistake[] = [
   wrong('system: shop', 'system: ^Shop', '`system` is the text `Shop`'),
   // The image.
   wrong('base: scratch', 'base: ^node', 'build.base` is the text'),
+  wrong('base: scratch', 'base: ^Node:20', '"Node:20" is no image reference'),
   wrong('- from: web', '- from: ^../web', 'copy[0].from'),
   wrong('to: /app', 'to: ^app', 'copy[0].to'),
   senseless('to: /app', 'to: ^/app/', '`/app/` ends with `/`'),
@@ -180,7 +181,7 @@ const mistakes: readonly Mistake[] = [
   senseless('user: "10:10"', 'user: ^"4294967295"', 'beyond the largest id'),
   wrong('team: blue', '^-team: blue', '`-team` must be'),
   wrong('tier: one', '^tier: [one]', 'build.labels.tier'),
-  wrong('image: "api@', 'image: ^"Api:1" #', 'services.api.image'),
+  wrong('image: "api@', 'image: ^"Api:1" #', 'its repository must be in lower case'),
   senseless('image: "worker@', '#', 'neither `build` nor `image`', { line: 'worker:' }),
   // The process.
   wrong('COLOUR: red', '^CO-LOUR: red', '`CO-LOUR` must be'),

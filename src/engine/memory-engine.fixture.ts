@@ -54,7 +54,7 @@ export async function startMemoryEngine(
     targets: new Map([['memory', { ...memory, observe }]]),
     releases: shelf,
     importImages: async () => [],
-    registry: {
+    registries: {
       pull: async () => noRegistry(),
       pullRelease: async () => noRegistry(),
       push: async () => noRegistry(),

@@ -9,7 +9,7 @@ import type { EnginePorts } from './ports.ts'
 
 export async function pullImage(ports: EnginePorts, request: PullRequest, op: Op): Promise<PulledImage> {
   const reference = parseReference(request.reference)
-  return { reference: formatReference(reference), ...(await ports.registry.pull(reference, op)) }
+  return { reference: formatReference(reference), ...(await ports.registries.pull(reference, op)) }
 }
 
 /** A release is pushed as the index that leads to all of it. */
@@ -17,7 +17,7 @@ export async function pushImage(ports: EnginePorts, request: PushRequest, op: Op
   const to = parseReference(request.reference)
   const release = releaseFor(ports, request)
   const digest = release === null ? (request.image as Digest) : release.artifact
-  const pushed = await ports.registry.push(digest, to, op)
+  const pushed = await ports.registries.push(digest, to, op)
   return { reference: formatReference(to), digest, release: release?.release.name ?? null, ...pushed }
 }
 

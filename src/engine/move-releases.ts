@@ -31,6 +31,6 @@ export async function pullRelease(
   actor: Actor,
   op: Op,
 ): Promise<ReleaseName> {
-  const { release } = await ports.registry.pullRelease(parseReference(reference), op)
+  const { release } = await ports.registries.pullRelease(parseReference(reference), op)
   return (await recordRelease(ports, release, { actor: actor.name, origin: 'imported' })).name
 }

@@ -17,7 +17,7 @@ export interface EnginePorts {
   readonly builder: SystemBuilder
   readonly releases: ReleaseShelf
   readonly importImages: (bytes: AsyncIterable<Uint8Array>, op: Op) => Promise<readonly ImportedImage[]>
-  readonly registry: ImageRegistry
+  readonly registries: ImageRegistries
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly newDeploymentId: () => DeploymentId
@@ -27,7 +27,7 @@ export interface EnginePorts {
 }
 
 /** Images from and to registries of others. */
-export interface ImageRegistry {
+export interface ImageRegistries {
   /** Into the content store, for this machine. */
   pull(reference: ImageReference, op: Op): Promise<Omit<PulledImage, 'reference'>>
   /** A release with all that it needs. */

@@ -31,7 +31,7 @@ import { exec } from '../util/exec.ts'
 import { onceSucceeded } from '../util/once-succeeded.ts'
 import { createMemoryRelease } from '../util/release-memory.ts'
 import type { Home } from './home.ts'
-import { openRegistry } from './open-registry.ts'
+import { openRegistries } from './open-registries.ts'
 import { type OpenedEngine, reportStartFailure, runServer } from './run-server.ts'
 
 /** The one place that names what Basalt is made of. */
@@ -53,19 +53,19 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
   const releaseMemory = createMemoryRelease(quietMs)
   journal.subscribe(({ type }) => (workEnds.has(type) ? releaseMemory() : undefined))
   setTimeout(() => void Promise.all([manifestParser(), nativeBuilder()]), loadLateMs).unref()
-  const registry = openRegistry(content, join(folder, 'cache'))
+  const registries = openRegistries(content, join(folder, 'cache'))
   const engine = createEngine({
     journal,
     targets: new Map([['local', local]]),
     loadManifest: async (file) => (await manifestParser()).loadManifest(file),
     releases: createReleaseShelf(content),
     importImages: (bytes, op) => importImages(content, bytes, op),
-    registry,
+    registries,
     now: Date.now,
     newDeploymentId,
     log,
     verifyLedger: (from, op) => store.verify(op, from),
-    builder: openSystemBuilder(content, join(folder, 'cache'), registry),
+    builder: openSystemBuilder(content, join(folder, 'cache'), registries),
   })
   const op = { signal: new AbortController().signal }
   return {
@@ -137,13 +137,13 @@ const loadLateMs = 1500
 const openSystemBuilder = (
   store: ContentStore,
   cacheFolder: string,
-  registry: ReturnType<typeof openRegistry>,
+  registries: ReturnType<typeof openRegistries>,
 ): SystemBuilder =>
   createSystemBuilder({
     openBuilder: async (lock) =>
       (await nativeBuilder()).openNativeBuilder({ store, cacheFolder, lock, environment: process.env }),
     openResolver: (lock) =>
-      createImageResolver({ lock, registry, find: (digest) => findPulledImage(store, digest) }),
+      createImageResolver({ lock, registry: registries, find: (digest) => findPulledImage(store, digest) }),
     openSource: (source, op) => openSource(source, { exec, environment: process.env }, op),
     imageSizeBytes: async (image) => {
       const { layers } = await loadImage(store, image)

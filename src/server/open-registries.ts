@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ImageResolverPorts } from '../build/image-resolver.ts'
-import type { ImageRegistry } from '../engine/ports.ts'
+import type { ImageRegistries } from '../engine/ports.ts'
 import type { ContentStore } from '../images/content-store.ts'
 import { machinePlatform } from '../images/image.ts'
 import { exec } from '../util/exec.ts'
@@ -10,10 +10,10 @@ import { onceSucceeded } from '../util/once-succeeded.ts'
 import { replacedWhileRunning } from '../util/replaced-while-running.ts'
 
 /** Registries, asked with what the user is logged in with that runs the server. Loaded by the first call. */
-export function openRegistry(
+export function openRegistries(
   store: ContentStore,
   cacheFolder: string,
-): ImageRegistry & ImageResolverPorts['registry'] {
+): ImageRegistries & ImageResolverPorts['registry'] {
   const client = onceSucceeded(async () => {
     const { createRegistryClient } = await import('../images/registry/client/registry-client.ts').catch(
       replacedWhileRunning('client of registries'),

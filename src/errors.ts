@@ -65,7 +65,7 @@ export const errorCatalogue = {
     summary: "Docker's configuration or a credential helper gave nothing that a registry could be asked with",
   },
   'registry.image-unknown': { kind: 'user', summary: 'a registry has no image of that name' },
-  'registry.refused': { kind: 'user', summary: 'a registry did not take what was pushed' },
+  'registry.push-refused': { kind: 'user', summary: 'a registry did not take what was pushed' },
   'registry.failed': { kind: 'environment', summary: 'a registry failed, or gave an answer without sense' },
   'registry.wrong-bytes': {
     kind: 'environment',

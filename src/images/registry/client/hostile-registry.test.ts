@@ -488,7 +488,7 @@ describe('a push', () => {
       return true
     }
     await expect(maker.client.push(image.digest, reference('2'), maker.op)).rejects.toMatchObject({
-      code: 'registry.refused',
+      code: 'registry.push-refused',
       message: expect.stringMatching(/did not take the tag 2: no \d+$/),
     })
   })

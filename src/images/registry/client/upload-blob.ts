@@ -128,7 +128,7 @@ async function* counted(file: string, transfer: Transfer, op: Op): AsyncGenerato
 }
 
 export const refused = ({ session, what }: UploadTarget, part: string, reason: string): BasaltError =>
-  new BasaltError('registry.refused', {
+  new BasaltError('registry.push-refused', {
     message: `${what}: the registry ${session.registry} did not take ${part}: ${reason}`,
     remedy: `Check the name, whether the tag is taken, and what you may write there: sudo docker login ${session.registry}`,
     details: { registry: session.registry, reason },

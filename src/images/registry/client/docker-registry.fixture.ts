@@ -19,7 +19,8 @@ export interface DockerRegistry {
 
 export interface RegistryOptions {
   readonly auth?: 'basic' | 'token'
-  readonly tls?: boolean
+  /** `client`: who asks must show a certificate, too. */
+  readonly tls?: 'server' | 'client'
 }
 
 export const registryUser = { user: 'ada', password: 'love:lace' } as const
@@ -42,7 +43,7 @@ export async function startDockerRegistry(options: RegistryOptions = {}): Promis
   mkdirSync(join(folder, 'data'))
   const port = await freePort()
   const name = `127.0.0.1:${port}`
-  if (options.tls === true || options.auth === 'token') makeCertificate(folder)
+  if (options.tls !== undefined || options.auth === 'token') makeCertificate(folder)
   const tokens = options.auth === 'token' ? await startTokenServer(folder) : null
   const configuration = {
     version: '0.1',
@@ -50,9 +51,7 @@ export async function startDockerRegistry(options: RegistryOptions = {}): Promis
     storage: { filesystem: { rootdirectory: join(folder, 'data') }, delete: { enabled: true } },
     http: {
       addr: name,
-      ...(options.tls === true
-        ? { tls: { certificate: join(folder, 'registry.crt'), key: join(folder, 'registry.key') } }
-        : {}),
+      ...(options.tls === undefined ? {} : { tls: tlsSettings(folder, options.tls) }),
     },
     ...(options.auth === 'basic'
       ? { auth: { htpasswd: { realm: 'basalt', path: join(folder, 'htpasswd') } } }
@@ -92,6 +91,15 @@ export async function startDockerRegistry(options: RegistryOptions = {}): Promis
   }
 }
 
+function tlsSettings(folder: string, tls: 'server' | 'client'): Record<string, unknown> {
+  const certificate = join(folder, 'registry.crt')
+  return {
+    certificate,
+    key: join(folder, 'registry.key'),
+    ...(tls === 'client' ? { clientcas: [certificate] } : {}),
+  }
+}
+
 async function answers(port: number, child: ChildProcess, said: () => string): Promise<void> {
   for (;;) {
     if (child.exitCode !== null) throw new Error(`docker-registry ended: ${said()}`)
@@ -106,7 +114,7 @@ async function answers(port: number, child: ChildProcess, said: () => string): P
 
 function makeCertificate(folder: string): void {
   const files = ['-keyout', join(folder, 'registry.key'), '-out', join(folder, 'registry.crt')]
-  const subject = ['-subj', '/CN=basalt-test', '-addext', 'subjectAltName=IP:127.0.0.1']
+  const subject = ['-subj', '/CN=basalt-test', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:registry.test']
   const options = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject, ...files]
   execFileSync('openssl', options, { stdio: 'ignore' })
 }

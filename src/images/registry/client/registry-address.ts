@@ -63,12 +63,20 @@ export function registryAddress(
 async function findBase(registry: string, transport: HttpTransport, op: Op): Promise<URL> {
   const secure = new URL(`https://${registryHost(registry)}`)
   if (!isLoopback(secure.hostname)) return secure
-  const request = { method: 'GET', headers: {}, signal: op.signal } as const
+  const plain = new URL(`http://${registry}`)
+  const statusAt = async (base: URL): Promise<number> => {
+    const request = { method: 'GET', url: new URL('/v2/', base), headers: {}, signal: op.signal } as const
+    const answer = await transport.send(request)
+    await readRemark(answer)
+    return answer.status
+  }
   try {
-    await readRemark(await transport.send({ ...request, url: new URL('/v2/', secure) }))
+    await statusAt(secure)
     return secure
   } catch (cause) {
     if (op.signal.aborted || isUntrusted(cause) || networkCode(cause) === 'ECONNREFUSED') return secure
-    return new URL(`http://${registry}`)
+    // Servers that speak TLS take a plain request for a bad one, or close the connection.
+    const status = await statusAt(plain).catch(() => 400)
+    return status === 400 ? secure : plain
   }
 }

@@ -1,5 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Digest } from '../../../core/ids.ts'
@@ -280,7 +283,7 @@ describe.skipIf(dockerRegistryMissing)('with docker-registry (skipped where it i
   })
 
   describe('with a certificate of an own authority', () => {
-    const { reference, registry } = open({ tls: true })
+    const { reference, registry } = open({ tls: 'server' })
 
     it('is trusted only where it is named, as for Docker or by the system', async () => {
       const image = await anImage(maker.store, ['tls'])
@@ -300,6 +303,55 @@ describe.skipIf(dockerRegistryMissing)('with docker-registry (skipped where it i
       } finally {
         trusting.close()
       }
+    })
+
+    it('is reached by the proxy of the environment, as long as it is not on this machine', async () => {
+      const [, port] = registry().name.split(':')
+      const asked: string[] = []
+      const proxy = createServer().on('connect', (request: IncomingMessage, client: Socket) => {
+        asked.push(request.url ?? '')
+        const upstream = connect(Number(port), '127.0.0.1', () => {
+          client.write('HTTP/1.1 200 OK\r\n\r\n')
+          upstream.pipe(client).pipe(upstream)
+        })
+        for (const socket of [client, upstream]) socket.on('error', () => upstream.destroy())
+      })
+      proxy.listen(0, '127.0.0.1')
+      await once(proxy, 'listening')
+      const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+      const environment = { SSL_CERT_FILE: join(registry().folder, 'registry.crt'), HTTPS_PROXY: address }
+      const behind = await openClient(environment)
+      try {
+        const image = await anImage(behind.store, ['proxied'])
+        await behind.client.push(image.digest, reference('direct:1'), behind.op)
+        expect(asked).toEqual([])
+        await behind.client.push(image.digest, parseReference('registry.test/proxied:1'), behind.op)
+        expect(new Set(asked)).toEqual(new Set(['registry.test:443']))
+        expect(await behind.client.resolve(reference('proxied:1'), behind.op)).toEqual(image)
+      } finally {
+        behind.close()
+        proxy.close()
+        proxy.closeAllConnections()
+      }
+    })
+  })
+
+  describe('that asks for a certificate', () => {
+    const { reference, registry } = open({ tls: 'client' })
+
+    it('gets the one that lies beside its authority', async () => {
+      const folder = join(maker.certificatesFolder, registry().name)
+      mkdirSync(folder)
+      const copy = (from: string, to: string) => copyFileSync(join(registry().folder, from), join(folder, to))
+      copy('registry.crt', 'ca.crt')
+      const image = await anImage(maker.store, ['mutual'])
+      await expect(maker.client.push(image.digest, reference('mutual:1'), maker.op)).rejects.toMatchObject({
+        code: 'registry.unreachable',
+      })
+      copy('registry.crt', 'client.cert')
+      copy('registry.key', 'client.key')
+      await maker.client.push(image.digest, reference('mutual:1'), maker.op)
+      expect(await maker.client.resolve(reference('mutual:1'), maker.op)).toEqual(image)
     })
   })
 })

@@ -49,6 +49,10 @@ describe('-o json', () => {
     ['releases', 'basalt.releases/v1'],
     ['release export shop@1 ARCHIVE', 'basalt.release-exported/v1'],
     ['release import ARCHIVE', 'basalt.release-imported/v1'],
+    ['release push shop@2 r.example.com/shop:2', 'basalt.image-pushed/v1'],
+    ['release pull r.example.com/shop:2', 'basalt.release-imported/v1'],
+    ['image pull nginx:1.25', 'basalt.image-pulled/v1'],
+    [`image push sha256:${'a'.repeat(64)} r.example.com/web:1`, 'basalt.image-pushed/v1'],
     ['audit verify', 'basalt.ledger-head/v1'],
     [`audit verify --from 7:${'c'.repeat(64)}`, 'basalt.ledger-head/v1'],
     ['doctor', 'basalt.doctor/v1'],
@@ -516,6 +520,38 @@ describe('image import', () => {
     const { exitCode, stderr } = await place.run(['image', 'import', '-'], { input: 'damaged' })
     expect(stderr).toContain('error: the archive is damaged')
     expect(exitCode).toBe(1)
+  })
+})
+
+describe('images of registries', () => {
+  const [a, b] = [`sha256:${'a'.repeat(64)}`, `sha256:${'b'.repeat(64)}`]
+
+  it('are pulled, and basalt.yaml can name them; half a blob is no news in a pipe', async () => {
+    const { stdout, stderr } = await basalt('image', 'pull', 'nginx:1.25')
+    expect(stdout).toBe(
+      `docker.io/library/nginx:1.25, linux/amd64, 1.2 MB of 1.2 MB fetched; in basalt.yaml:\n  image: ${b}\n`,
+    )
+    expect(stderr).toBe('')
+    expect((await basalt('image', 'pull', 'nginx:1.25', '--verbose')).stderr).toContain(
+      'fetching, 0.5 of 1.2 MB',
+    )
+    expect((await basalt('image', 'pull', 'known')).stdout).toContain('was there already')
+  })
+
+  it('are pushed, and so are releases; what had to be sent is told', async () => {
+    const image = await basalt('image', 'push', b, 'r.example.com/web:1')
+    expect(image.stdout).toBe(
+      `pushed r.example.com/web:1: 1 blob sent, 1.2 MB, 2 taken over from other repositories, 3 there already\n${a}\n`,
+    )
+    const release = await basalt('release', 'push', 'shop@2', 'r.example.com/shop:2')
+    expect(release.stdout).toContain('pushed shop@2 as r.example.com/shop:2: 1 blob sent')
+    const pulled = await basalt('release', 'pull', 'r.example.com/shop:2')
+    expect(pulled.stdout).toBe(`pulled shop@1 ${a}\n`)
+  })
+
+  it('are shown by a build with their digests, and with what those were before', async () => {
+    const { stdout } = await basalt('build')
+    expect(stdout).toContain(`\nnginx:1.25 → ${b}\nredis:7 → ${b} (was ${a})\n\n`)
   })
 })
 

@@ -477,6 +477,36 @@ describe('a push', () => {
     expect(sent?.[1].equals(await maker.store.read(layer.digest))).toBe(true)
   })
 
+  it('to an address on another host gives it no credentials, even when it asks for some', async () => {
+    const { image } = await largeImage()
+    maker.writeDockerConfig({ auths: { [registry.name]: { username: 'ada', password: 'secret' } } })
+    const other = await startScriptedRegistry(maker.store, {})
+    try {
+      other.script = (_request, response) => {
+        const challenge = `Bearer realm="http://${other.name}/token",service="s"`
+        response.writeHead(401, { 'www-authenticate': challenge }).end()
+        return true
+      }
+      registry.script = ({ method, headers }, response) => {
+        if (headers.authorization === undefined)
+          response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()
+        else if (method === 'HEAD') response.writeHead(404).end()
+        else response.writeHead(202, { location: `http://${other.name}/upload` }).end()
+        return true
+      }
+      await expect(maker.client.push(image.digest, reference('2'), maker.op)).rejects.toMatchObject({
+        code: 'registry.denied',
+      })
+      expect(registry.requests.some(({ headers }) => headers.authorization !== undefined)).toBe(true)
+      expect(other.requests.length).toBeGreaterThan(0)
+      expect(other.requests.map(({ method, headers }) => [method, headers.authorization])).toEqual(
+        other.requests.map(() => ['PUT', undefined]),
+      )
+    } finally {
+      await other.close()
+    }
+  })
+
   it('that is refused says why', async () => {
     const { image } = await largeImage()
     registry.script = ({ method, url = '' }, response) => {

@@ -6,11 +6,14 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Digest } from '../../../core/ids.ts'
+import type { Release } from '../../../core/release.ts'
+import { aService } from '../../../engine/memory-engine.fixture.ts'
 import { mediaTypes } from '../../descriptor.ts'
-import { storeJson } from '../../image.fixture.ts'
+import { storeJson, tarOf } from '../../image.fixture.ts'
 import { loadImage, machinePlatform, mediaTypeOf, readJson } from '../../image.ts'
 import { reachableBlobs } from '../../reachable-blobs.ts'
 import { type ImageReference, parseReference } from '../../reference.ts'
+import { createReleaseShelf } from '../../release-shelf.ts'
 import { anImage, type ClientFixture, openClient } from './client.fixture.ts'
 import {
   type DockerRegistry,
@@ -183,6 +186,47 @@ describe.skipIf(dockerRegistryMissing)('with docker-registry (skipped where it i
         await expectComplete(image.digest)
       },
     )
+
+    it('a release comes back with all that it needs, and is listed last', async () => {
+      const image = await anImage(maker.store, ['released'], { compression: 'gzip', largeBytes: 50_000 })
+      await maker.store.refer(image)
+      const { artifact, releaseDigest } = await createReleaseShelf(maker.store).put(aRelease(image.digest))
+      await maker.client.push(artifact, reference('release:1'), maker.op)
+      const pulled = await taker.client.pullRelease(reference('release:1'), taker.op)
+      expect(pulled).toMatchObject({ artifact, releaseDigest, release: { system: 'shop' } })
+      await expectComplete(artifact)
+      expect((await taker.store.references()).map(({ digest }) => digest)).toEqual([image.digest, artifact])
+      expect(await createReleaseShelf(taker.store).get(releaseDigest)).toEqual(aRelease(image.digest))
+    })
+
+    it('a release with a layer that no root would take is not taken in; nor is an image as a release', async () => {
+      const image = await anImage(maker.store, [], {
+        layers: [await tarOf([{ name: '../../etc/passwd', content: 'evil' }])],
+        compression: 'zstd',
+      })
+      const { artifact } = await createReleaseShelf(maker.store).put(aRelease(image.digest))
+      await maker.client.push(artifact, reference('release:evil'), maker.op)
+      await maker.client.push(image.digest, reference('release:image'), maker.op)
+      await expect(taker.client.pullRelease(reference('release:evil'), taker.op)).rejects.toMatchObject({
+        code: 'image.invalid',
+        message: expect.stringContaining('leads upwards'),
+      })
+      await expect(taker.client.pullRelease(reference('release:image'), taker.op)).rejects.toMatchObject({
+        code: 'release.archive-invalid',
+        message: expect.stringContaining('it is no release'),
+      })
+      expect(await taker.store.references()).toEqual([])
+      expect(taker.leftovers()).toEqual([])
+    })
+
+    const aRelease = (image: Digest): Release => ({
+      schema: 'basalt.release/v1',
+      system: 'shop',
+      services: { web: { image, run: aService('1').run, expose: [], replicas: 1 } },
+      source: { revision: null, dirty: false },
+      builders: {},
+      lock: null,
+    })
 
     it('what is not there is told by name', async () => {
       for (const path of ['nothing:1', `nothing@sha256:${'0'.repeat(64)}`])

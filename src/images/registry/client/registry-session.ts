@@ -57,10 +57,13 @@ export function openSession(registry: string, what: string, ports: SessionPorts,
     pause: (failures, failure, answered) => retrier.pause(failures, failure, answered),
     locate: (location, from) => address.locate(location, from),
     async send({ method, path, access, headers = {}, body, once }) {
+      let isOwn = true
       const exchange = async () => {
         const url = path instanceof URL ? path : await address.at(path)
         const request = { method, url, headers, ...(body === undefined ? {} : { body: body() }) }
-        return address.exchange(request, authorization.header(access))
+        const exchanged = await address.exchange(request, authorization.header(access))
+        isOwn = exchanged.isOwn
+        return exchanged
       }
       for (let challenges = 0; ; challenges++) {
         const answer = await retrier.persist(exchange, once)
@@ -68,8 +71,9 @@ export function openSession(registry: string, what: string, ports: SessionPorts,
         if (answer.status !== 401 && !isForbidden) return answer
         const reason = refusalIn(await readRemark(answer)) ?? `it answered ${answer.status}`
         const challenge = answer.headers['www-authenticate']
-        // A token may have run out on the way: the second answer to the same challenge counts.
-        if (isForbidden || challenge === undefined || challenges > 0) {
+        // A token may have run out on the way: the second answer to the same challenge counts. What another host asks
+        // for is not given to it.
+        if (!isOwn || isForbidden || challenge === undefined || challenges > 0) {
           const known = await credentials.find(registry, op.signal)
           throw denied(registry, what, reason, known !== null)
         }

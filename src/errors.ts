@@ -54,6 +54,14 @@ export const errorCatalogue = {
   },
   'content.corrupt': { kind: 'environment', summary: 'stored bytes no longer match their digest' },
 
+  'registry.refused': {
+    kind: 'user',
+    summary: 'the registry in the server does not grant a request of its protocol',
+  },
+  'registry.settings-invalid': { kind: 'user', summary: 'the registry cannot serve as its settings say' },
+  'registry.token-exists': { kind: 'user', summary: 'the registry has a token of that name already' },
+  'registry.token-unknown': { kind: 'user', summary: 'the registry has no token of that name' },
+
   'release.unknown': { kind: 'user', summary: 'no release has that name or digest' },
   'release.ambiguous': { kind: 'user', summary: 'a digest prefix matches more than one release' },
   'release.archive-invalid': { kind: 'user', summary: 'a release archive is damaged or incomplete' },

@@ -1,5 +1,5 @@
 import type { ServerOptions as TlsOptions } from 'node:https'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { BasaltError } from '../../../errors.ts'
 import { authorize, type Need } from './authorize.ts'
@@ -21,7 +21,7 @@ import {
   sendUpload,
   takeManifest,
 } from './push-routes.ts'
-import { errorAnswer, refusal } from './refusal.ts'
+import { type ErrorAnswer, errorAnswer, refusal } from './refusal.ts'
 import type { RegistryParts } from './registry-parts.ts'
 import { parseRegistryPath, type RegistryPath } from './registry-path.ts'
 import { addTokenEndpoint } from './token-endpoint.ts'
@@ -44,6 +44,9 @@ export function createRegistry(options: RegistryOptions): FastifyInstance {
     return503OnClosing: false,
     connectionTimeout: idleMs,
     routerOptions: { maxParamLength: maxUrlBytes },
+    // A path that is not encoded as one.
+    frameworkErrors: (failure: Error, _request: FastifyRequest, reply: FastifyReply) =>
+      void sendError(reply, errorAnswer(refusal('NAME_INVALID', failure.message))),
   } as const
   const { tls } = options
   // Its type differs from that of a plain server in the socket only.
@@ -168,15 +171,25 @@ function answerErrors(app: FastifyInstance, { report }: RegistryOptions): void {
   })
   app.setErrorHandler(async (failure, request, reply) => {
     const error = isOfClient(failure) ? refusal('UNSUPPORTED', failure.message, { status: 400 }) : failure
-    const { status, headers, body } = errorAnswer(error)
+    const answer = errorAnswer(error)
     // Of an answer that was begun; a failure must not be kept as if it were the blob.
     for (const name of ofContent) reply.removeHeader(name)
-    if (status >= 500) report(`${request.method} ${request.url}`, failure)
-    return reply.code(status).headers(headers).type('application/json').send(body)
+    if (answer.status >= 500) report(`${request.method} ${request.url}`, failure)
+    return sendError(reply, answer)
   })
 }
 
-const ofContent = ['accept-ranges', 'cache-control', 'content-length', 'content-range', 'docker-content-digest', 'etag']
+const sendError = (reply: FastifyReply, { status, headers, body }: ErrorAnswer): FastifyReply =>
+  reply.code(status).headers(headers).type('application/json').send(body)
+
+const ofContent = [
+  'accept-ranges',
+  'cache-control',
+  'content-length',
+  'content-range',
+  'docker-content-digest',
+  'etag',
+]
 
 /** What fastify or the parsing of a query refuses. */
 const isOfClient = (failure: unknown): failure is Error =>

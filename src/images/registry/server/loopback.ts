@@ -6,8 +6,9 @@ export const isLoopbackAddress = (address: string): boolean => {
   return isIP(plain) === 4 ? plain.startsWith('127.') : plain === '::1'
 }
 
-/** A Host header, with or without a port, that names this machine itself. */
+/** A Host header, or an address, with or without a port, that names this machine itself. */
 export function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(host)?.[1]
+  const name = bracketed ?? (isIP(host) === 0 ? host.replace(/:\d+$/, '') : host)
   return name.toLowerCase() === 'localhost' || isLoopbackAddress(name)
 }

@@ -104,8 +104,8 @@ export async function sendReferrers(
     .sort((a, b) => (a.digest < b.digest ? -1 : 1))
   if (wanted.length > 0) reply.header('oci-filters-applied', 'artifactType')
   return reply
-    .type(mediaTypes.index)
-    .send(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests }))
+    .header('content-type', mediaTypes.index)
+    .send(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests })))
 }
 
 /** A request and its answer. */

@@ -95,6 +95,7 @@ function codeOf(error: unknown): RefusalCode {
 /** What went wrong inside is for the log: it names files of the server. */
 function messageFor(code: RefusalCode, error: unknown): string {
   if (code === 'INSUFFICIENT_STORAGE') return "no space is left on the registry's disk"
-  if (code === 'UNKNOWN' || !(error instanceof BasaltError)) return "the registry failed; the server's log says why"
+  if (code === 'UNKNOWN' || !(error instanceof BasaltError))
+    return "the registry failed; the server's log says why"
   return error.message
 }

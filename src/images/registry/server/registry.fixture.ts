@@ -135,7 +135,7 @@ export function send(
           status: response.statusCode ?? 0,
           headers: response.headers,
           body: bytes,
-          codes: isError ? json().errors.map(({ code }: { code: string }) => code) : [],
+          codes: isError ? (json().errors?.map(({ code }: { code: string }) => code) ?? []) : [],
           json,
         })
       })

@@ -2,7 +2,6 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAccessTokens } from './access-token.ts'
-import type { Scope } from './credentials.ts'
 import {
   basic,
   openTestRegistry,
@@ -11,6 +10,7 @@ import {
   type TestManifest,
   type TestRegistry,
 } from './registry.fixture.ts'
+import type { Scope } from './scope.ts'
 
 /* The distribution project's "Token Authentication". */
 

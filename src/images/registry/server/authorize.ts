@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import { type Access, type AccessTokens, tokenService } from './access-token.ts'
-import type { Credentials, Scope, StoredCredential } from './credentials.ts'
-import { scopes } from './credentials.ts'
+import type { Credentials, StoredCredential } from './credentials.ts'
 import { isLoopbackAddress, isLoopbackHost } from './loopback.ts'
 import { refusal } from './refusal.ts'
+import { type Scope, scopes } from './scope.ts'
 
 /** What a request is about to do; null: only to see whether it is known at all. */
 export type Need =

@@ -4,10 +4,7 @@ import { z } from 'zod'
 import { BasaltError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../util/atomic-write.ts'
 import { createMutex } from '../../../util/mutex.ts'
-
-/** What a credential allows; each allows what stands before it too. */
-export const scopes = ['pull', 'push', 'delete'] as const
-export type Scope = (typeof scopes)[number]
+import { type Scope, scopes } from './scope.ts'
 
 export interface Credential {
   /** What it is for, and the user name of a login. */

@@ -55,15 +55,13 @@ const askTls = (url: string, headers: Record<string, string>) =>
     const ca = readFileSync(join(folder, 'cert.pem'))
     request(`${url}/v2/`, { agent: false, ca, headers, checkServerIdentity: () => undefined }, (response) => {
       const certificate = (response.socket as TLSSocket).getPeerCertificate()
-      response
-        .resume()
-        .on('end', () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            certificate,
-            challenge: String(response.headers['www-authenticate']),
-          }),
-        )
+      response.resume().on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          certificate,
+          challenge: String(response.headers['www-authenticate']),
+        }),
+      )
     })
       .on('error', reject)
       .end()

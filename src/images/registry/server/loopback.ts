@@ -1,5 +1,8 @@
 import { isIP } from 'node:net'
 
+/** Where people expect a registry on their own machine. */
+export const defaultListen = '127.0.0.1:5000'
+
 /** Of this machine itself: 127.0.0.0/8 (RFC 1122) and ::1, also as an IPv4 address within IPv6. */
 export const isLoopbackAddress = (address: string): boolean => {
   const plain = address.replace(/^::ffff:/i, '')

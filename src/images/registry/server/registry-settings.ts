@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { BasaltError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../util/atomic-write.ts'
-import { isLoopbackHost } from './loopback.ts'
+import { defaultListen, isLoopbackHost } from './loopback.ts'
 
 /** How the registry is served; kept in a file of the state folder, so it is served again after a restart. */
 export interface RegistrySettings {
@@ -14,8 +14,6 @@ export interface RegistrySettings {
   /** Clients on this machine may pull images without a token, where it listens to this machine only. */
   readonly anonymousPull: boolean
 }
-
-export const defaultListen = '127.0.0.1:5000'
 
 const fileSchema = z.strictObject({
   schema: z.literal('basalt.registry-settings/v1'),

@@ -8,10 +8,10 @@ import type { Digest } from '../../../core/ids.ts'
 import type { ContentStore } from '../../content-store.ts'
 import { mediaTypes } from '../../descriptor.ts'
 import { openContentStore } from '../../oci-layout-store.ts'
-import type { Scope } from './credentials.ts'
 import { openRegistry, type Registry } from './open-registry.ts'
 import type { RegistrySettings } from './registry-settings.ts'
 import type { RetainedRelease } from './release-repositories.ts'
+import type { Scope } from './scope.ts'
 
 export interface Ask {
   readonly headers?: Readonly<Record<string, string | number>>

@@ -2,9 +2,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Access } from './access-token.ts'
 import { type Authority, allows, checkBasic, isAnonymousWelcome, mayPullAnonymously } from './authorize.ts'
-import { type Scope, type StoredCredential, scopes } from './credentials.ts'
+import type { StoredCredential } from './credentials.ts'
 import { refusal } from './refusal.ts'
 import { isRepositoryName } from './repository-name.ts'
+import { type Scope, scopes } from './scope.ts'
 
 const scopeTexts = z.union([z.string(), z.array(z.string())]).optional()
 const querySchema = z.object({ scope: scopeTexts })

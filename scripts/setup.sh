@@ -78,6 +78,7 @@ install_debian_packages() { # package...
   for service in haproxy redis-server; do
     case " $* " in *" $service "*) disable_service "$service" ;; esac
   done
+  case " $* " in *' docker.io '*) disable_service docker.socket && disable_service docker ;; esac
 }
 
 needs=("${run_needs[@]}")

@@ -24,10 +24,10 @@ export async function reportServer(
     if (server === null) return absent
     const upFor = formatDuration(context.now() - server.startedAt)
     const registry = server.registry?.url ?? server.registry?.problem ?? null
+    const more = registry === null ? '' : `\nregistry: ${registry}`
     return (
       `${output.paint('green', 'the server runs')}: version ${server.version}, pid ${server.pid}, ` +
-      `for ${upFor}, ${formatSize(server.memoryBytes)}, state in ${server.home}` +
-      (registry === null ? '' : `\nregistry: ${registry}`)
+      `for ${upFor}, ${formatSize(server.memoryBytes)}, state in ${server.home}${more}`
     )
   })
   if (server !== null && server.version !== version && output.format === 'table')

@@ -73,8 +73,7 @@ export const registryRoutes: readonly Route[] = [
     input: registryGrantBody,
     answer: 'result',
     schema: 'basalt.registry-token/v1',
-    handle: async (input, { registry, actor }) =>
-      registry.grant({ ...input, createdBy: (await actor()).name }),
+    handle: async (input, call) => call.registry.grant({ ...input, createdBy: (await call.actor()).name }),
   }),
   defineRoute({
     method: 'POST',

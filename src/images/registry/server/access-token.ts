@@ -73,8 +73,8 @@ const keyBytes = 32
 
 /** The key of this home, kept so that a push goes on when the server was restarted; made where it is missing. */
 export async function loadTokenKey(path: string): Promise<Uint8Array> {
-  const found = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return null
+  const found = await readFile(path).catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw cause
   })
   if (found?.byteLength === keyBytes) return found

@@ -55,26 +55,11 @@ type CredentialRecord = z.infer<typeof recordSchema>
 /** Credentials in a file of mode 0600. Read at every call: a restored or edited file counts at once. */
 export function createCredentials(path: string, now: () => number): Credentials {
   const mutex = createMutex()
-  const read = async (): Promise<readonly CredentialRecord[]> => {
-    const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code === 'ENOENT') return null
-      throw unreadable(path, cause)
-    })
-    if (text === null) return []
-    try {
-      return fileSchema.parse(JSON.parse(text)).tokens
-    } catch (cause) {
-      throw unreadable(path, cause)
-    }
+  const read = () => readRecords(path)
+  const write = (tokens: readonly CredentialRecord[]): Promise<void> => {
+    const document = { schema: 'basalt.registry-credentials/v1', tokens }
+    return writeFileAtomic(path, `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 })
   }
-  const write = (tokens: readonly CredentialRecord[]): Promise<void> =>
-    writeFileAtomic(
-      path,
-      `${JSON.stringify({ schema: 'basalt.registry-credentials/v1', tokens }, null, 2)}\n`,
-      {
-        mode: 0o600,
-      },
-    )
 
   return {
     list: async () => (await read()).map(publicPart),
@@ -115,6 +100,15 @@ export function createCredentials(path: string, now: () => number): Credentials 
       const record = (await read()).find((entry) => entry.id === id)
       return record === undefined ? null : storedPart(record)
     },
+  }
+}
+
+async function readRecords(path: string): Promise<readonly CredentialRecord[]> {
+  try {
+    return fileSchema.parse(JSON.parse(await readFile(path, 'utf8'))).tokens
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw unreadable(path, cause)
   }
 }
 

@@ -93,7 +93,7 @@ describe('listing referrers', () => {
     const document = answer.json()
     expect(document).toMatchObject({ schemaVersion: 2, mediaType: mediaTypes.index })
     return {
-      manifests: document.manifests as { digest: string; artifactType: string }[],
+      manifests: document.manifests,
       headers: answer.headers,
     }
   }

@@ -1,8 +1,8 @@
 import { type Digest, isDigest } from '../../../core/ids.ts'
 import type { Descriptor } from '../../content-store.ts'
+import { isIndexType, isManifestType } from '../../descriptor.ts'
 import { refusal } from './refusal.ts'
 import type { RegistryParts } from './registry-parts.ts'
-import { isDocument } from './release-repositories.ts'
 import { isTag } from './repository-name.ts'
 
 type Sources = Pick<RegistryParts, 'content' | 'catalogue' | 'releases'>
@@ -30,7 +30,7 @@ async function digestOfTag(
 ): Promise<Digest> {
   if (!isTag(tag)) throw notReference(tag)
   const pushed = catalogue.tag(repository, tag)
-  if (pushed !== null && pushed.deletedAt === null) return pushed.digest
+  if (pushed?.deletedAt === null) return pushed.digest
   const released = (await releases.tags(repository)).get(tag)
   if (released === undefined) throw manifestUnknown(repository, tag)
   return released
@@ -65,3 +65,6 @@ const manifestUnknown = (repository: string, reference: string) =>
 
 export const blobUnknown = (repository: string, digest: Digest) =>
   refusal('BLOB_UNKNOWN', `${repository} has no blob ${digest}`, { detail: { repository, digest } })
+
+/** What is read by `manifests/`, not by `blobs/` only. */
+const isDocument = ({ mediaType }: Descriptor): boolean => isManifestType(mediaType) || isIndexType(mediaType)

@@ -132,7 +132,7 @@ describe('a registry that was switched on', () => {
     await registry.restart()
     expect(registry.host).toBe(host)
     expect(await registry.registry.disable()).toEqual({ settings: null, url: null, problem: null })
-    await expect(fetch(`http://${host}/v2/`)).rejects.toThrow()
+    await expect(fetch(`http://${host}/v2/`)).rejects.toThrow('fetch failed')
   })
 
   it('cannot take a port that another program has, and says so', async () => {

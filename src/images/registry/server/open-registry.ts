@@ -8,7 +8,8 @@ import { type Credential, type Credentials, createCredentials, type NewCredentia
 import { tidyRefused } from './refused-content.ts'
 import { listenRegistry, type RegistryListener } from './registry-listener.ts'
 import { type RegistrySettings, readSettings, writeSettings } from './registry-settings.ts'
-import { createReleaseRepositories, type RetainedRelease } from './release-repositories.ts'
+import { createReleaseRepositories } from './release-repositories.ts'
+import type { RetainedRelease } from './release-shares.ts'
 import { createUploads } from './uploads.ts'
 
 /** The registry of a server, as people switch it on and off. */
@@ -152,7 +153,11 @@ function createService(host: RegistryHost, credentials: Credentials): Service {
       const catalogue = openCatalogue(join(host.folder, 'catalogue.db'))
       try {
         const parts = { content, catalogue, uploads, releases, changes, now }
-        const authority = { credentials, tokens, isPrivate: releases.isSystem }
+        const authority = {
+          credentials,
+          tokens,
+          isPrivate: (repository: string) => releases.isSystem(repository),
+        }
         const listener = await listenRegistry(settings, parts, authority, report)
         const keepUp = (): void =>
           void upkeep(listener).catch((error: unknown) => report('upkeep failed', error))

@@ -9,7 +9,7 @@ import { putManifest } from './put-manifest.ts'
 import { refusal } from './refusal.ts'
 import type { RegistryParts } from './registry-parts.ts'
 import { isRepositoryName } from './repository-name.ts'
-import type { Upload } from './uploads.ts'
+import type { Upload } from './upload-files.ts'
 
 /* Writing: distribution-spec, "Push". */
 

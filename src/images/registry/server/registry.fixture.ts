@@ -10,7 +10,7 @@ import { mediaTypes } from '../../descriptor.ts'
 import { openContentStore } from '../../oci-layout-store.ts'
 import { openRegistry, type Registry } from './open-registry.ts'
 import type { RegistrySettings } from './registry-settings.ts'
-import type { RetainedRelease } from './release-repositories.ts'
+import type { RetainedRelease } from './release-shares.ts'
 import type { Scope } from './scope.ts'
 
 export interface Ask {
@@ -26,7 +26,35 @@ export interface Answer {
   readonly body: Buffer
   /** Codes of the errors, as the spec has them. */
   readonly codes: readonly string[]
-  readonly json: () => any
+  readonly json: () => Document
+}
+
+interface Entry {
+  readonly mediaType: string
+  readonly digest: Digest
+  readonly size: number
+  readonly artifactType?: string
+}
+
+interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+/** Every member that some answer has. */
+interface Document {
+  readonly errors: readonly [Failure, ...Failure[]]
+  readonly name: string
+  readonly tags: readonly string[]
+  readonly repositories: readonly string[]
+  readonly artifactType: string
+  readonly manifests: readonly Entry[]
+  readonly config: Entry
+  readonly layers: readonly Entry[]
+  readonly token: string
+  readonly access_token: string
+  readonly expires_in: number
 }
 
 /** A registry on a port of its own, with a token for each scope. */
@@ -129,13 +157,13 @@ export function send(
       response.on('error', reject)
       response.on('end', () => {
         const bytes = Buffer.concat(chunks)
-        const json = () => JSON.parse(bytes.toString())
+        const json = () => JSON.parse(bytes.toString()) as Document
         const isError = (response.statusCode ?? 0) >= 400 && bytes.byteLength > 0
         resolve({
           status: response.statusCode ?? 0,
           headers: response.headers,
           body: bytes,
-          codes: isError ? (json().errors?.map(({ code }: { code: string }) => code) ?? []) : [],
+          codes: isError ? json().errors.map(({ code }) => code) : [],
           json,
         })
       })

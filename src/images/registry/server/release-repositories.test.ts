@@ -161,7 +161,7 @@ describe('a whole release', () => {
     const { headers, json } = await registry.ask('GET', manifestPath('shop', 'release-1'))
     expect(headers['content-type']).toBe(mediaTypes.index)
     expect(json().artifactType).toBe(releaseType)
-    for (const { digest } of json().manifests as { digest: Digest }[]) {
+    for (const { digest } of json().manifests) {
       const manifest = await registry.ask('GET', manifestPath('shop', digest))
       expect(manifest.status).toBe(200)
       for (const blob of [manifest.json().config, ...manifest.json().layers])
@@ -179,9 +179,7 @@ describe('a whole release', () => {
     expect((await registry.ask('GET', manifestPath('shop', 'release-1'), { as: 'pull' })).status).toBe(200)
     const index = (await registry.ask('GET', manifestPath('shop', 'release-1'))).json()
     // Nor is it to be had by way of an image's repository.
-    for (const { digest } of index.manifests.filter(
-      ({ artifactType }: { artifactType?: string }) => artifactType === releaseType,
-    ))
+    for (const { digest } of index.manifests.filter(({ artifactType }) => artifactType === releaseType))
       expect((await registry.ask('GET', manifestPath('shop/web', digest), { as: null })).status).toBe(404)
   })
 })

@@ -71,30 +71,36 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { minLength: 1, maxLength: 8 },
 )
 
+/** What a client sends at an upload's end, or past it. */
+function bodyOf(step: Exclude<Step, { kind: 'restart' }>, text: string, size: number) {
+  if (step.kind === 'out-of-order')
+    return { headers: { 'content-range': `${size + step.by}-${size + step.by}` }, bytes: Buffer.from('x') }
+  const range = step.kind === 'chunk' ? { 'content-range': `${size}-${size + step.size - 1}` } : {}
+  return { headers: range, bytes: Buffer.alloc(step.size, text) }
+}
+
 describe('an upload', () => {
   it('is the same blob in whichever chunks it comes, whatever happens in between', async () => {
     await fc.assert(
       fc.asyncProperty(steps, fc.integer(), async (plan, seed) => {
         const location = await begin()
         const sent: Buffer[] = []
+        const [answers, expected]: [unknown[], unknown[]] = [[], []]
         let size = 0
         for (const [index, step] of plan.entries()) {
-          if (step.kind === 'restart') await registry.restart()
-          else if (step.kind === 'out-of-order') {
-            const headers = { 'content-range': `${size + step.by}-${size + step.by}` }
-            const answer = await registry.ask('PATCH', location, { headers, body: 'x' })
-            expect([answer.status, answer.headers['range']]).toEqual([416, `0-${Math.max(size - 1, 0)}`])
-          } else {
-            const body = Buffer.alloc(step.size, `${seed} ${index} `)
-            const headers =
-              step.kind === 'chunk' ? { 'content-range': `${size}-${size + step.size - 1}` } : {}
-            expect(
-              (await registry.ask('PATCH', location, { headers, body: Readable.from([body]) })).status,
-            ).toBe(202)
-            sent.push(body)
-            size += step.size
+          if (step.kind === 'restart') {
+            await registry.restart()
+            continue
           }
+          const { headers, bytes } = bodyOf(step, `${seed} ${index} `, size)
+          const answer = await registry.ask('PATCH', location, { headers, body: Readable.from([bytes]) })
+          const isTaken = step.kind !== 'out-of-order'
+          if (isTaken) sent.push(bytes)
+          size += isTaken ? bytes.byteLength : 0
+          answers.push([answer.status, answer.headers['range']])
+          expected.push([isTaken ? 202 : 416, `0-${Math.max(size - 1, 0)}`])
         }
+        expect(answers).toEqual(expected)
         const whole = Buffer.concat(sent)
         const digest = digestOfBytes(whole)
         expect((await registry.ask('PUT', `${location}?digest=${digest}`)).status).toBe(201)
@@ -111,7 +117,7 @@ describe('an upload', () => {
     const bytes = Buffer.alloc(300_000, 'resumed ')
     await expect(
       registry.ask('PATCH', location, { body: brokenOff(bytes.subarray(0, 200_000)) }),
-    ).rejects.toThrow()
+    ).rejects.toThrow(/hang up|ECONNRESET|EPIPE/)
     let offset = 0
     await expect.poll(async () => (offset = await offsetOf(location)), patience).toBeGreaterThan(0)
     expect(offset).toBeLessThanOrEqual(200_000)

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -128,5 +129,53 @@ describe('skopeo', () => {
     expect(() => skopeo('copy', '--format', 'v2s2', ...credentials, archive, `${to}:fixed`)).toThrow(
       /a tag never changes its meaning/,
     )
+  })
+})
+
+describe('a server that is killed', () => {
+  it('goes on with an upload where it was', async () => {
+    const authorization = `Basic ${Buffer.from(`ci:${push}`).toString('base64')}`
+    const ask = (method: string, path: string, init: RequestInit = {}) =>
+      fetch(`http://${address}${path}`, { ...init, method, headers: { authorization, ...init.headers } })
+    const bytes = Buffer.alloc(5_000_000, 'killed in between ')
+    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+    const location = (await ask('POST', '/v2/team/app/blobs/uploads/')).headers.get('location') ?? ''
+    expect((await ask('PATCH', location, { body: bytes.subarray(0, 3_000_000) })).status).toBe(202)
+
+    const { server } = await basalt.json<{ server: { pid: number } }>(['server', 'status'])
+    process.kill(server.pid, 'SIGKILL')
+    // The next command starts the next server, which serves the registry as it was set.
+    await basalt.json(['registry', 'status'])
+
+    expect((await ask('GET', location)).headers.get('range')).toBe('0-2999999')
+    const rest = { body: bytes.subarray(3_000_000), headers: { 'content-range': '3000000-4999999' } }
+    expect((await ask('PATCH', location, rest)).status).toBe(202)
+    expect((await ask('PUT', `${location}?digest=${digest}`)).status).toBe(201)
+    const pulled = Buffer.from(await (await ask('GET', `/v2/team/app/blobs/${digest}`)).arrayBuffer())
+    expect(pulled.equals(bytes)).toBe(true)
+  })
+})
+
+describe('an image that was pushed', () => {
+  it('is what a release can be built from; then the registry keeps it for that release', async () => {
+    const pushed = digestAt(`docker://${address}/team/mine:from-layout`)
+    writeTinySystem(basalt.project, {
+      services: {
+        web: { image: pushed, port: 8080, expose: true, health: { http: '/up' }, replicas: 2 },
+      },
+      environments: { staging: { ingress: await freePort(), watch: '0s' } },
+    })
+    const { release, images } = await basalt.json<BuildResult>(['build'])
+    expect([release.name, images[0]?.image]).toEqual(['tiny@2', pushed])
+    const { secret } = await basalt.json<RegistryToken>(['registry', 'grant', 'cleaner', '--scope', 'delete'])
+    expect(() =>
+      skopeo(
+        'delete',
+        '--tls-verify=false',
+        '--creds',
+        `cleaner:${secret}`,
+        `docker://${address}/team/mine:from-layout`,
+      ),
+    ).toThrow(/the release tiny@1 and 1 other release needs it/)
   })
 })

@@ -198,6 +198,20 @@ describe('who has a token', () => {
   })
 })
 
+describe('the log', () => {
+  it('has who pushed and deleted what', async () => {
+    await putManifest(registry, 'team/app', 'logged', manifest)
+    await registry.ask('DELETE', '/v2/team/app/manifests/logged')
+    const change = { kind: 'manifest', repository: 'team/app', reference: 'logged' }
+    expect(registry.log.map((line) => JSON.parse(line))).toEqual(
+      expect.arrayContaining([
+        { message: 'registry: PUT', ...change, user: 'push' },
+        { message: 'registry: DELETE', ...change, user: 'delete' },
+      ]),
+    )
+  })
+})
+
 describe('what is signed', () => {
   const key = Buffer.alloc(32, 1)
   const now = () => 1_000_000

@@ -21,18 +21,23 @@ export interface Authority {
 }
 
 /**
- * Lets a request through or rejects: UNAUTHORIZED with a challenge that says where a token is given for what (the
+ * Lets a request through and resolves with whose it is (null: nobody in particular's), or rejects: UNAUTHORIZED with a challenge that says where a token is given for what (the
  * distribution project's "Token Authentication"), DENIED where the one who asks is known and may not.
  */
-export async function authorize(request: FastifyRequest, need: Need, authority: Authority): Promise<void> {
+export async function authorize(
+  request: FastifyRequest,
+  need: Need,
+  authority: Authority,
+): Promise<string | null> {
   const [scheme = '', value = ''] = (request.headers.authorization ?? '').split(/ +/, 2)
   if (scheme.toLowerCase() === 'bearer') return checkBearer(request, value, need, authority)
   if (scheme.toLowerCase() === 'basic') {
     const credential = await checkBasic(value, authority.credentials)
     if (credential === null) throw unauthorized(request, need, 'the user name or the token is wrong')
-    return assertAllowed(credential, need)
+    assertAllowed(credential, need)
+    return credential.name
   }
-  if (need?.action === 'pull' && mayPullAnonymously(request, need.repository, authority)) return
+  if (need?.action === 'pull' && mayPullAnonymously(request, need.repository, authority)) return null
   throw unauthorized(request, need, 'a token is needed')
 }
 
@@ -41,13 +46,13 @@ async function checkBearer(
   token: string,
   need: Need,
   authority: Authority,
-): Promise<void> {
+): Promise<string | null> {
   const claims = authority.tokens.read(token)
   if (claims === null) throw unauthorized(request, need, 'the access token is not valid, or too old')
   if (claims.credential === null) {
     // Given for this machine's clients: it is of no use to others, nor when the setting was changed.
     if (need === null || (need.action === 'pull' && mayPullAnonymously(request, need.repository, authority)))
-      return
+      return null
     throw unauthorized(
       request,
       need,
@@ -60,6 +65,7 @@ async function checkBearer(
   assertAllowed(credential, need)
   if (need !== null && !covers(claims.access, need))
     throw unauthorized(request, need, 'the access token is for something else', 'insufficient_scope')
+  return credential.name
 }
 
 export const allows = ({ scope }: Pick<StoredCredential, 'scope'>, action: Scope): boolean =>
@@ -115,7 +121,12 @@ const unauthorized = (request: FastifyRequest, need: Need, message: string, erro
 
 /** Under the name by which the client reaches us. */
 function challenge(request: FastifyRequest, need: Need, error: string | undefined): string {
-  const parts = [`realm="${request.protocol}://${hostOf(request)}/token"`, `service="${tokenService}"`]
+  // A proxy that ends TLS says so; whoever lies sends his own client elsewhere.
+  const isTls = request.protocol === 'https' || request.headers['x-forwarded-proto'] === 'https'
+  const parts = [
+    `realm="${isTls ? 'https' : 'http'}://${hostOf(request)}/token"`,
+    `service="${tokenService}"`,
+  ]
   if (need !== null) parts.push(`scope="${scopeText(need)}"`)
   if (error !== undefined) parts.push(`error="${error}"`)
   return `Bearer ${parts.join(',')}`

@@ -30,6 +30,8 @@ export interface RegistryOptions extends RegistryParts {
   readonly tls: Pick<TlsOptions, 'cert' | 'key'> | null
   /** For failures that are no client's. */
   readonly report: (message: string, error: unknown) => void
+  /** What was pushed and deleted, and by whom. */
+  readonly record: (change: string, details: Readonly<Record<string, unknown>>) => void
 }
 
 /** A connection on which nothing moves for so long is given up; so a client that vanished holds no upload. */
@@ -75,12 +77,19 @@ export function createRegistry(options: RegistryOptions): FastifyInstance {
       handler: async (request, reply) => {
         const path = parseRegistryPath(request.url)
         if (path === null) throw refusal('UNSUPPORTED', `there is no call ${request.url}`, { status: 404 })
-        await authorize(request, needOf(path, request.method), options.authority)
-        return serve(options, path, { request, reply })
+        const user = await authorize(request, needOf(path, request.method), options.authority)
+        const answer = await serve(options, path, { request, reply })
+        if (isChange(path, request.method)) options.record(request.method, { ...path, user })
+        return answer
       },
     })
   return app
 }
+
+/** Of what others may rely on; uploads become that by a manifest only. */
+const isChange = ({ kind }: RegistryPath, method: string): boolean =>
+  (method === 'PUT' && kind === 'manifest') ||
+  (method === 'DELETE' && (kind === 'manifest' || kind === 'blob'))
 
 function needOf(path: RegistryPath, method: string): Need {
   if (path.kind === 'base') return null

@@ -10,6 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { basic, openTestRegistry, type TestRegistry } from './registry.fixture.ts'
 import type { RegistrySettings } from './registry-settings.ts'
 
+const patience = { timeout: 20_000 }
+
 let registry: TestRegistry
 let folder: string
 beforeEach(async () => {
@@ -107,6 +109,18 @@ describe('TLS', () => {
     expect((await askTls(local, { authorization })).status).toBe(200)
   })
 
+  it('takes a renewed certificate without a break, and keeps the old one while the files are no pair', async () => {
+    const tls = makeCertificate('first.example')
+    const { url } = await registry.registry.enable({ listen: '127.0.0.1:0', tls, anonymousPull: true })
+    const shown = async (): Promise<string> => String((await askTls(url ?? '', {})).certificate.subject.CN)
+    expect(await shown()).toBe('first.example')
+    writeFileSync(tls.key, 'being written')
+    await expect.poll(() => registry.log.join('\n'), patience).toContain('the certificate was not renewed')
+    expect(await shown()).toBe('first.example')
+    makeCertificate('second.example')
+    await expect.poll(shown, patience).toBe('second.example')
+  })
+
   it('refuses files that are no certificate, and goes on as before', async () => {
     const tls = makeCertificate('a.example')
     writeFileSync(tls.key, 'no key')
@@ -127,6 +141,23 @@ describe('TLS', () => {
 })
 
 describe('a registry that was switched on', () => {
+  it('waits for its port, and says so meanwhile', async () => {
+    const { port } = new URL(registry.url)
+    await registry.registry.enable(plain(`127.0.0.1:${port}`))
+    await registry.registry.close()
+    const blocker = createServer().listen(Number(port), '127.0.0.1')
+    await once(blocker, 'listening')
+    await registry.reopen()
+    expect(registry.registry.status()).toMatchObject({
+      url: null,
+      problem: expect.stringContaining('another program does'),
+    })
+    blocker.close()
+    await expect
+      .poll(() => registry.registry.status(), patience)
+      .toMatchObject({ url: `http://127.0.0.1:${port}`, problem: null })
+  })
+
   it('is served again by the next server, and not when it was switched off', async () => {
     const { host } = registry
     await registry.restart()

@@ -44,10 +44,11 @@ export interface RegistryHost {
   /** Milliseconds since the epoch. */
   readonly now: () => number
   readonly log: (message: string, details?: Readonly<Record<string, unknown>>) => void
+  /** How often a registry that cannot be served is tried again, and one that is served is tidied. */
+  readonly intervals?: { readonly retryMs: number; readonly upkeepMs: number }
 }
 
-const retryMs = 5_000
-const upkeepMs = 60_000
+const usualIntervals = { retryMs: 5_000, upkeepMs: 60_000 }
 
 /** Never rejects because the registry cannot be served: a server has more to do. */
 export async function openRegistry(host: RegistryHost): Promise<Registry> {
@@ -69,7 +70,7 @@ export async function openRegistry(host: RegistryHost): Promise<Registry> {
       const text = messageOf(error)
       if (text !== problem) host.log(`registry: ${text}`)
       problem = text
-      retry = setTimeout(() => void mutex.run(tryStart), retryMs).unref()
+      retry = setTimeout(() => void mutex.run(tryStart), (host.intervals ?? usualIntervals).retryMs).unref()
     }
   }
   const status = (): RegistryStatus => ({ settings, url: service.url(), problem })
@@ -122,6 +123,8 @@ interface Service {
 function createService(host: RegistryHost, credentials: Credentials): Service {
   const { content, now, log } = host
   const report = (message: string, error: unknown): void => log(`registry: ${message}: ${messageOf(error)}`)
+  const record = (change: string, details: Readonly<Record<string, unknown>>): void =>
+    log(`registry: ${change}`, details)
   const uploads = createUploads(content, now)
   const releases = createReleaseRepositories(content, host.releases, (problem) => log(`registry: ${problem}`))
   const changes = createKeyedMutex<string>()
@@ -158,10 +161,14 @@ function createService(host: RegistryHost, credentials: Credentials): Service {
           tokens,
           isPrivate: (repository: string) => releases.isSystem(repository),
         }
-        const listener = await listenRegistry(settings, parts, authority, report)
+        const listener = await listenRegistry(settings, parts, authority, { report, record })
         const keepUp = (): void =>
           void upkeep(listener).catch((error: unknown) => report('upkeep failed', error))
-        running = { listener, catalogue, upkeep: setInterval(keepUp, upkeepMs).unref() }
+        running = {
+          listener,
+          catalogue,
+          upkeep: setInterval(keepUp, (host.intervals ?? usualIntervals).upkeepMs).unref(),
+        }
         keepUp()
         log(`registry: answers at ${listener.url}`)
       } catch (error) {

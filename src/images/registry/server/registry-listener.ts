@@ -2,7 +2,7 @@ import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { BasaltError } from '../../../errors.ts'
 import type { Authority } from './authorize.ts'
-import { createRegistry } from './create-registry.ts'
+import { createRegistry, type RegistryOptions } from './create-registry.ts'
 import { isLoopbackHost } from './loopback.ts'
 import type { RegistryParts } from './registry-parts.ts'
 import { listenAddress, type RegistrySettings } from './registry-settings.ts'
@@ -25,12 +25,12 @@ export async function listenRegistry(
   settings: RegistrySettings,
   parts: Omit<RegistryParts, 'authority'>,
   authority: Omit<Authority, 'anonymousPull'>,
-  report: (message: string, error: unknown) => void,
+  log: Pick<RegistryOptions, 'report' | 'record'>,
 ): Promise<RegistryListener> {
   const { host, port } = listenAddress(settings)
   const tls = settings.tls === null ? null : await readTlsFiles(settings.tls)
   const anonymousPull = settings.anonymousPull && isLoopbackHost(host)
-  const app = createRegistry({ ...parts, authority: { ...authority, anonymousPull }, tls, report })
+  const app = createRegistry({ ...parts, authority: { ...authority, anonymousPull }, tls, ...log })
   await app.listen({ host, port, listenTextResolver: () => '' }).catch((cause: unknown) => {
     throw listenFailed(settings.listen, cause)
   })

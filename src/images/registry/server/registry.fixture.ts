@@ -74,6 +74,8 @@ export interface TestRegistry {
   ask(method: string, path: string, ask?: Ask): Promise<Answer>
   /** A server that begins anew on the same folders, at the same port. */
   restart(): Promise<void>
+  /** The same, after `registry.close`, as its settings say. */
+  reopen(): Promise<void>
   close(): Promise<void>
 }
 
@@ -97,7 +99,8 @@ export async function openTestRegistry(
       content,
       releases: () => releases,
       now: () => clock.now,
-      log: (message) => log.push(message),
+      log: (message, details) => log.push(JSON.stringify({ message, ...details })),
+      intervals: { retryMs: 50, upkeepMs: 50 },
     })
   let registry = await open()
   await registry.enable({ listen: '127.0.0.1:0', tls: null, anonymousPull: true, ...settings })
@@ -134,6 +137,9 @@ export async function openTestRegistry(
       content = await openContentStore(images)
       registry = await open()
       await registry.enable({ listen: host, tls: null, anonymousPull: true, ...settings })
+    },
+    async reopen() {
+      registry = await open()
     },
     async close() {
       await registry.close()

@@ -14,7 +14,7 @@ export const registryEnableCommand = defineCommand({
     cert: textFlag('file', 'certificate with its chain, in PEM', { completes: 'file' }),
     key: textFlag('file', "the certificate's key, in PEM", { completes: 'file' }),
     anonymousPull: toggleFlag(
-      'let this machine pull images without a token, where plain HTTP is served (the default); --no-anonymous-pull: never',
+      'let this machine pull images without a token, where only this machine is served (the default); --no-anonymous-pull: never',
       true,
     ),
   },

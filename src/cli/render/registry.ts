@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '../../images/registry/server/loopback.ts'
 import type { RegistryDocument, RegistryTokens } from '../../server/registry-routes.ts'
 import { formatAge } from '../duration.ts'
 import type { Paint } from './paint.ts'
@@ -13,7 +14,7 @@ export function renderRegistry(document: RegistryDocument, paint: Paint): string
     return `${paint('red', 'the registry does not answer')}${listen === null ? '' : ` at ${listen}`}: ${problem ?? ''}`
   const host = url.replace(/^https?:\/\//, '')
   const pull =
-    anonymousPull === true && certificate === null
+    anonymousPull === true && isLoopbackHost(host)
       ? 'from this machine without a token, except whole releases'
       : 'with a token of any scope'
   return [

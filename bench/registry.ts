@@ -13,7 +13,6 @@ import {
   beside,
   figureAtMost,
   median,
-  ratioAtMost,
   type Skipped,
   timed,
 } from './row.ts'
@@ -83,7 +82,7 @@ async function benchLayers(
   const of = (values: readonly number[]) => median(values.slice(1))
   const against = (values: readonly number[]) => ['docker-registry', of(values)] as const
   return [
-    beside('registry: push of 256 MiB', 'ms', of(times.push), against(times.peerPush), ratioAtMost(1.2)),
+    beside('registry: push of 256 MiB', 'ms', of(times.push), against(times.peerPush)),
     beside('registry: pull of 256 MiB, verified', 'ms', of(times.pull), against(times.peerPull)),
   ]
 }
@@ -115,7 +114,7 @@ const memoryOf = (pid: number, key: 'VmRSS' | 'VmHWM'): number =>
 interface Layer {
   readonly digest: string
   readonly sizeBytes: number
-  blocks(): Generator<Buffer>
+  readonly blocks: () => Generator<Buffer>
 }
 
 /** Bytes that no other layer has and that no compression makes smaller. */

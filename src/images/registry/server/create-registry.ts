@@ -1,35 +1,15 @@
 import type { ServerOptions as TlsOptions } from 'node:https'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { BasaltError } from '../../../errors.ts'
-import { authorize, type Need } from './authorize.ts'
-import { deleteBlob, deleteManifest } from './delete-content.ts'
-import { digestOfText } from './find-content.ts'
-import {
-  type Exchange,
-  sendBlob,
-  sendCatalogue,
-  sendManifest,
-  sendReferrers,
-  sendTags,
-} from './pull-routes.ts'
-import {
-  beginUpload,
-  cancelUpload,
-  continueUpload,
-  finishUpload,
-  sendUpload,
-  takeManifest,
-} from './push-routes.ts'
+import { authorize } from './authorize.ts'
 import { type ErrorAnswer, errorAnswer, refusal } from './refusal.ts'
 import type { RegistryParts } from './registry-parts.ts'
-import { parseRegistryPath, type RegistryPath } from './registry-path.ts'
+import { parseRegistryPath } from './registry-path.ts'
+import { isChange, needOf, serveRequest } from './serve-request.ts'
 import { addTokenEndpoint } from './token-endpoint.ts'
 
 export interface RegistryOptions extends RegistryParts {
   readonly tls: Pick<TlsOptions, 'cert' | 'key'> | null
-  /** For failures that are no client's. */
-  readonly report: (message: string, error: unknown) => void
   /** What was pushed and deleted, and by whom. */
   readonly record: (change: string, details: Readonly<Record<string, unknown>>) => void
 }
@@ -78,101 +58,13 @@ export function createRegistry(options: RegistryOptions): FastifyInstance {
         const path = parseRegistryPath(request.url)
         if (path === null) throw refusal('UNSUPPORTED', `there is no call ${request.url}`, { status: 404 })
         const user = await authorize(request, needOf(path, request.method), options.authority)
-        const answer = await serve(options, path, { request, reply })
+        const answer = await serveRequest(options, path, { request, reply })
         if (isChange(path, request.method)) options.record(request.method, { ...path, user })
         return answer
       },
     })
   return app
 }
-
-/** Of what others may rely on; uploads become that by a manifest only. */
-const isChange = ({ kind }: RegistryPath, method: string): boolean =>
-  (method === 'PUT' && kind === 'manifest') ||
-  (method === 'DELETE' && (kind === 'manifest' || kind === 'blob'))
-
-function needOf(path: RegistryPath, method: string): Need {
-  if (path.kind === 'base') return null
-  if (path.kind === 'catalogue') return { repository: null, action: 'catalogue' }
-  const { repository } = path
-  if (path.kind === 'uploads' || path.kind === 'upload') return { repository, action: 'push' }
-  switch (method) {
-    case 'GET':
-    case 'HEAD':
-      return { repository, action: 'pull' }
-    case 'DELETE':
-      return { repository, action: 'delete' }
-    default:
-      return { repository, action: 'push' }
-  }
-}
-
-/** Resolves with what is to be sent, unless it was sent already. */
-async function serve(parts: RegistryParts, path: RegistryPath, exchange: Exchange): Promise<unknown> {
-  const { method } = exchange.request
-  switch (path.kind) {
-    case 'base':
-      if (isRead(method)) return {}
-      break
-    case 'catalogue':
-      if (isRead(method)) return sendCatalogue(parts, exchange)
-      break
-    case 'tags':
-      if (isRead(method)) return sendTags(parts, path.repository, exchange)
-      break
-    case 'referrers':
-      if (isRead(method)) return sendReferrers(parts, path.repository, path.reference, exchange)
-      break
-    case 'manifest':
-    case 'blob':
-      return serveContent(parts, path, exchange)
-    case 'uploads':
-      if (method === 'POST') return beginUpload(parts, path.repository, exchange)
-      break
-    case 'upload':
-      return serveUpload(parts, path, exchange)
-  }
-  throw notServed(exchange)
-}
-
-async function serveContent(
-  parts: RegistryParts,
-  { kind, repository, reference }: Extract<RegistryPath, { readonly reference: string }>,
-  exchange: Exchange,
-): Promise<unknown> {
-  const { method } = exchange.request
-  const isManifest = kind === 'manifest'
-  if (isRead(method)) return (isManifest ? sendManifest : sendBlob)(parts, repository, reference, exchange)
-  if (method === 'PUT' && isManifest) return takeManifest(parts, repository, reference, exchange)
-  if (method !== 'DELETE') throw notServed(exchange)
-  if (isManifest) await deleteManifest(parts, repository, reference)
-  else await deleteBlob(parts, repository, digestOfText(reference))
-  return exchange.reply.code(202).send()
-}
-
-async function serveUpload(
-  parts: RegistryParts,
-  { repository, id }: Extract<RegistryPath, { readonly kind: 'upload' }>,
-  exchange: Exchange,
-): Promise<unknown> {
-  switch (exchange.request.method) {
-    case 'GET':
-      return sendUpload(parts, repository, id, exchange)
-    case 'PATCH':
-      return continueUpload(parts, repository, id, exchange)
-    case 'PUT':
-      return finishUpload(parts, repository, id, exchange)
-    case 'DELETE':
-      return cancelUpload(parts, repository, id, exchange)
-    default:
-      throw notServed(exchange)
-  }
-}
-
-const isRead = (method: string): boolean => method === 'GET' || method === 'HEAD'
-
-const notServed = ({ request }: Exchange): BasaltError =>
-  refusal('UNSUPPORTED', `${request.method} is not served at ${request.url}`)
 
 function answerErrors(app: FastifyInstance, { report }: RegistryOptions): void {
   app.setNotFoundHandler(async (request) => {
@@ -183,10 +75,13 @@ function answerErrors(app: FastifyInstance, { report }: RegistryOptions): void {
     const answer = errorAnswer(error)
     // Of an answer that was begun; a failure must not be kept as if it were the blob.
     for (const name of ofContent) reply.removeHeader(name)
-    if (answer.status >= 500) report(`${request.method} ${request.url}`, failure)
+    if (answer.status >= 500 && !isGone(request)) report(`${request.method} ${request.url}`, failure)
     return sendError(reply, answer)
   })
 }
+
+/** A client that went away in the middle of its request is nothing to report. */
+const isGone = ({ raw }: FastifyRequest): boolean => raw.destroyed && !raw.complete
 
 const sendError = (reply: FastifyReply, { status, headers, body }: ErrorAnswer): FastifyReply =>
   reply.code(status).headers(headers).type('application/json').send(body)

@@ -155,13 +155,13 @@ function createService(host: RegistryHost, credentials: Credentials): Service {
       const tokens = createAccessTokens(await loadTokenKey(join(host.folder, 'token.key')), now)
       const catalogue = openCatalogue(join(host.folder, 'catalogue.db'))
       try {
-        const parts = { content, catalogue, uploads, releases, changes, now }
+        const parts = { content, catalogue, uploads, releases, changes, report, now }
         const authority = {
           credentials,
           tokens,
           isPrivate: (repository: string) => releases.isSystem(repository),
         }
-        const listener = await listenRegistry(settings, parts, authority, { report, record })
+        const listener = await listenRegistry(settings, parts, authority, record)
         const keepUp = (): void =>
           void upkeep(listener).catch((error: unknown) => report('upkeep failed', error))
         running = {

@@ -35,7 +35,7 @@ export async function sendBlob(
   reference: string,
   { request, reply }: Exchange,
 ): Promise<FastifyReply> {
-  const { content } = parts
+  const { content, report } = parts
   const digest = digestOfText(reference)
   if (!(await hasBlob(parts, repository, digest))) throw blobUnknown(repository, digest)
   const sizeBytes = await content.size(digest)
@@ -56,7 +56,10 @@ export async function sendBlob(
   if (range !== null)
     reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`)
   reply.header('content-length', range === null ? sizeBytes : range.end - range.start + 1)
-  return reply.send(Readable.from(verifiedBytes(content, digest, range), { objectMode: false }))
+  const bytes = Readable.from(verifiedBytes(content, digest, range), { objectMode: false })
+  // The answer has begun: it can only break off, and nobody else would tell.
+  bytes.on('error', (error) => report(`GET ${request.url}`, error))
+  return reply.send(bytes)
 }
 
 export async function sendTags(

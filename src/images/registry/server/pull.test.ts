@@ -177,6 +177,7 @@ describe('pulling blobs', () => {
     await expect(registry.ask('GET', `/v2/team/app/blobs/${good}`)).rejects.toThrow(
       /aborted|hang up|ECONNRESET/,
     )
+    expect(registry.log.join('\n')).toContain('no longer had the digest')
     expect((await registry.ask('GET', `/v2/team/app/blobs/${good}`)).status).toBe(404)
     expect((await registry.ask('HEAD', `/v2/team/app/blobs/${good}`)).status).toBe(404)
     await pushBlob(registry, 'team/app', bytes)

@@ -25,12 +25,12 @@ export async function listenRegistry(
   settings: RegistrySettings,
   parts: Omit<RegistryParts, 'authority'>,
   authority: Omit<Authority, 'anonymousPull'>,
-  log: Pick<RegistryOptions, 'report' | 'record'>,
+  record: RegistryOptions['record'],
 ): Promise<RegistryListener> {
   const { host, port } = listenAddress(settings)
   const tls = settings.tls === null ? null : await readTlsFiles(settings.tls)
   const anonymousPull = settings.anonymousPull && isLoopbackHost(host)
-  const app = createRegistry({ ...parts, authority: { ...authority, anonymousPull }, tls, ...log })
+  const app = createRegistry({ ...parts, authority: { ...authority, anonymousPull }, tls, record })
   await app.listen({ host, port, listenTextResolver: () => '' }).catch((cause: unknown) => {
     throw listenFailed(settings.listen, cause)
   })

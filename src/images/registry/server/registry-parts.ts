@@ -14,6 +14,8 @@ export interface RegistryParts {
   readonly authority: Authority
   /** Of a repository: what leads to what is changed by one request at a time. */
   readonly changes: (repository: string) => Mutex
+  /** For failures that are no client's. */
+  readonly report: (message: string, error: unknown) => void
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }

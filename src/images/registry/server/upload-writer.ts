@@ -42,9 +42,15 @@ export function createUploadWriter(): UploadWriter {
         let written = 0
         for await (const part of bytes) {
           if (length !== null && written + part.byteLength > length) throw wrongLength(length)
-          await onDisk(path, writeAll(file, part))
-          written += part.byteLength
+          const isWritten = onDisk(path, writeAll(file, part))
+          // On this thread, while another one writes.
           progress.hash.update(part)
+          await isWritten.catch((cause: unknown) => {
+            // More is hashed than was written.
+            progresses.delete(path)
+            throw cause
+          })
+          written += part.byteLength
           progress.hashedBytes += part.byteLength
         }
         if (length !== null && written !== length) throw wrongLength(length)

@@ -132,6 +132,7 @@ describe('an upload', () => {
     const digest = digestOfBytes(bytes)
     expect((await registry.ask('PUT', `${location}?digest=${digest}`)).status).toBe(201)
     expect((await registry.ask('GET', `/v2/app/blobs/${digest}`)).body.equals(bytes)).toBe(true)
+    expect(registry.log.filter((line) => line.includes('PATCH'))).toEqual([])
   })
 
   it('takes one request at a time', async () => {

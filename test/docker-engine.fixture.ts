@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -52,6 +53,8 @@ export async function openDockerEngine(): Promise<DockerEngine> {
       await Promise.race([once(child, 'exit'), sleep(20_000, undefined, { ref: false })])
       child.kill('SIGKILL')
     }
+    // Its containerd, where it was killed before it could end it.
+    for (const pid of pidsNaming(folder)) process.kill(pid, 'SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }
   try {
@@ -86,6 +89,21 @@ function spawnDaemon(folder: string, socket: string): ChildProcess {
   })
   closeSync(log)
   return child
+}
+
+/** Processes that have a text in their command line. */
+const pidsNaming = (text: string): readonly number[] =>
+  readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0 && pid !== process.pid && commandLineOf(pid).includes(text))
+
+function commandLineOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    // It has ended meanwhile.
+    return ''
+  }
 }
 
 async function untilAnswers(child: ChildProcess, ask: () => string, folder: string): Promise<void> {

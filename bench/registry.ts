@@ -99,11 +99,11 @@ async function benchMemory(ours: BenchRegistry, peer: BenchRegistry): Promise<re
 }
 
 async function growth(registry: BenchRegistry, layer: Layer) {
+  const idleBytes = memoryOf(registry.pid, 'VmRSS')
   const during = async (work: () => Promise<void>): Promise<number> => {
     writeFileSync(`/proc/${registry.pid}/clear_refs`, '5')
-    const before = memoryOf(registry.pid, 'VmRSS')
     await work()
-    return (memoryOf(registry.pid, 'VmHWM') - before) / 1e6
+    return (memoryOf(registry.pid, 'VmHWM') - idleBytes) / 1e6
   }
   return { push: await during(() => push(registry, layer)), pull: await during(() => pull(registry, layer)) }
 }

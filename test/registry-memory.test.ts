@@ -1,8 +1,11 @@
-import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { execFile, spawnSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { createWriteStream, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RegistryToken } from '../src/server/registry-routes.ts'
 import { type BasaltHome, freePort, openBasaltHome } from './basalt-home.fixture.ts'
@@ -24,6 +27,7 @@ let basalt: BasaltHome
 let address: string
 let authorization: string
 let pid: number
+let idleBytes: number
 let digest: string
 
 beforeAll(async () => {
@@ -34,18 +38,18 @@ beforeAll(async () => {
   authorization = `Basic ${Buffer.from(`ci:${secret}`).toString('base64')}`
   const status = await basalt.json<{ server: { pid: number } }>(['server', 'status'])
   pid = status.server.pid
+  idleBytes = memory('VmRSS')
 })
 afterAll(() => basalt.close())
 
 const memory = (key: 'VmRSS' | 'VmHWM'): number =>
   Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 
-/** The most that the server had during some work, over what it had before; as the kernel counts it (proc(5)). */
+/** The most that the server had during some work, over what it had before any; as the kernel counts it (proc(5)). */
 async function growth(work: () => Promise<void>): Promise<number> {
   writeFileSync(`/proc/${pid}/clear_refs`, '5')
-  const before = memory('VmRSS')
   await work()
-  return memory('VmHWM') - before
+  return memory('VmHWM') - idleBytes
 }
 
 const ask = (method: string, path: string, body?: Readable): Promise<IncomingMessage> =>
@@ -59,6 +63,50 @@ const ask = (method: string, path: string, body?: Readable): Promise<IncomingMes
     if (body === undefined) call.end()
     else pipeline(body, call).catch(reject)
   })
+
+const withoutSkopeo = spawnSync('skopeo', ['--version']).error !== undefined
+
+/** An OCI layout with one image of one such layer, which nobody has seen before. */
+async function writeLayout(folder: string): Promise<void> {
+  const blobs = join(folder, 'blobs/sha256')
+  mkdirSync(blobs, { recursive: true })
+  block.set(randomBytes(16))
+  const hash = createHash('sha256')
+  for (const chunk of layer()) hash.update(chunk)
+  const hex = hash.digest('hex')
+  await pipeline(Readable.from(layer()), createWriteStream(join(blobs, hex)))
+  const document = (mediaType: string, content: object) => {
+    const text = JSON.stringify(content)
+    const name = createHash('sha256').update(text).digest('hex')
+    writeFileSync(join(blobs, name), text)
+    return { mediaType, digest: `sha256:${name}`, size: text.length }
+  }
+  const config = document('application/vnd.oci.image.config.v1+json', {
+    os: 'linux',
+    architecture: 'amd64',
+    rootfs: { type: 'layers', diff_ids: [`sha256:${hex}`] },
+  })
+  const layers = [
+    { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: `sha256:${hex}`, size: layerBytes },
+  ]
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config,
+    layers,
+  }
+  const entry = document(manifest.mediaType, manifest)
+  const annotations = { 'org.opencontainers.image.ref.name': 'large' }
+  writeFileSync(
+    join(folder, 'index.json'),
+    JSON.stringify({ schemaVersion: 2, manifests: [{ ...entry, annotations }] }),
+  )
+  writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
+}
+
+const skopeo = async (...args: string[]): Promise<void> => {
+  await promisify(execFile)('skopeo', ['copy', '--preserve-digests', ...args])
+}
 
 describe('a layer of 1 GB', () => {
   it('goes in and out with less than 200 MB', async () => {
@@ -94,4 +142,25 @@ describe('a layer of 1 GB', () => {
     })
     expect(held).toBeLessThan(limitBytes)
   })
+
+  it.skipIf(withoutSkopeo)(
+    'is copied in and out by skopeo (skipped where it is missing)',
+    async () => {
+      const [from, to] = [join(basalt.folder, 'from'), join(basalt.folder, 'to')]
+      await writeLayout(from)
+      const place = `docker://${address}/team/large:v1`
+      const credentials = Buffer.from(authorization.slice('Basic '.length), 'base64').toString()
+      const pushing = await growth(() =>
+        skopeo('--dest-tls-verify=false', '--dest-creds', credentials, `oci:${from}:large`, place),
+      )
+      const pulling = await growth(() => skopeo('--src-tls-verify=false', place, `oci:${to}:large`))
+      expect(readdirSync(join(to, 'blobs/sha256')).sort()).toEqual(
+        readdirSync(join(from, 'blobs/sha256')).sort(),
+      )
+      process.stdout.write(`skopeo: ${pushing / 1e6} MB in, ${pulling / 1e6} MB out\n`)
+      expect(pushing).toBeLessThan(limitBytes)
+      expect(pulling).toBeLessThan(limitBytes)
+    },
+    300_000,
+  )
 })

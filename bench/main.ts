@@ -10,6 +10,7 @@ import { benchCommands } from './commands.ts'
 import { benchDocker } from './docker.ts'
 import { benchLocal } from './local.ts'
 import { benchPlan } from './plan.ts'
+import { benchRegistry } from './registry.ts'
 import { benchRouter } from './router.ts'
 import { type Bench, type BenchOptions, type BenchRow, meetsGoal } from './row.ts'
 import { benchStore } from './store.ts'
@@ -25,6 +26,7 @@ const benches: readonly Bench[] = [
   { name: 'layer', run: benchBuildLayer },
   { name: 'store', run: benchStore },
   { name: 'plan', run: benchPlan },
+  { name: 'registry', run: benchRegistry },
 ]
 
 const { values } = parseArgs({

@@ -14,6 +14,7 @@ run_needs=(
 )
 test_needs=(
   skopeo:skopeo umoci:umoci busybox-static:busybox wrk:wrk python3-minimal:python3
+  docker.io:dockerd openssl:openssl
   redis-server:redis-server procps:ps strace:strace gpg:gpg gpg-agent:gpg-agent curl:curl zsh:zsh fish:fish
   docker-registry:docker-registry openssl:openssl
 )
@@ -78,6 +79,7 @@ install_debian_packages() { # package...
   for service in haproxy redis-server docker-registry; do
     case " $* " in *" $service "*) disable_service "$service" ;; esac
   done
+  case " $* " in *' docker.io '*) disable_service docker.socket && disable_service docker ;; esac
 }
 
 needs=("${run_needs[@]}")

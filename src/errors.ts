@@ -72,6 +72,13 @@ export const errorCatalogue = {
     summary:
       'a registry sent bytes that do not have the digest that they were asked for by; they are kept aside',
   },
+  'registry.refused': {
+    kind: 'user',
+    summary: 'the registry in the server does not grant a request of its protocol',
+  },
+  'registry.settings-invalid': { kind: 'user', summary: 'the registry cannot serve as its settings say' },
+  'registry.token-exists': { kind: 'user', summary: 'the registry has a token of that name already' },
+  'registry.token-unknown': { kind: 'user', summary: 'the registry has no token of that name' },
 
   'release.unknown': { kind: 'user', summary: 'no release has that name or digest' },
   'release.ambiguous': { kind: 'user', summary: 'a digest prefix matches more than one release' },

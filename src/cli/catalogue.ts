@@ -16,6 +16,12 @@ import { imagePushCommand } from './commands/image-push.ts'
 import { initCommand } from './commands/init.ts'
 import { logsCommand } from './commands/logs.ts'
 import { planCommand } from './commands/plan.ts'
+import { registryDisableCommand } from './commands/registry-disable.ts'
+import { registryEnableCommand } from './commands/registry-enable.ts'
+import { registryGrantCommand } from './commands/registry-grant.ts'
+import { registryRevokeCommand } from './commands/registry-revoke.ts'
+import { registryStatusCommand } from './commands/registry-status.ts'
+import { registryTokensCommand } from './commands/registry-tokens.ts'
 import { releaseExportCommand } from './commands/release-export.ts'
 import { releaseImportCommand } from './commands/release-import.ts'
 import { releasePullCommand } from './commands/release-pull.ts'
@@ -54,6 +60,12 @@ const commands: readonly Command[] = [
   imageImportCommand,
   imagePullCommand,
   imagePushCommand,
+  registryEnableCommand,
+  registryDisableCommand,
+  registryStatusCommand,
+  registryGrantCommand,
+  registryTokensCommand,
+  registryRevokeCommand,
   auditVerifyCommand,
   doctorCommand,
   serverStartCommand,
@@ -70,6 +82,7 @@ const commands: readonly Command[] = [
 export const groups: Readonly<Record<string, string>> = {
   release: 'move releases between machines',
   image: 'bring in images that other tools made, and move them to and from registries',
+  registry: 'serve images to Docker and others',
   audit: 'check the ledger',
   server: 'control the server',
 }

@@ -47,6 +47,14 @@ export const countFlag = (
   absent,
 })
 
+export const toggleFlag = (summary: string, absent: boolean): Flag<boolean> => ({
+  kind: 'toggle',
+  summary,
+  expects: 'true or false',
+  parse: parseBoolean,
+  absent,
+})
+
 function parseBoolean(text: string): boolean | undefined {
   if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return true
   if (['', '0', 'false', 'no', 'off'].includes(text.toLowerCase())) return false

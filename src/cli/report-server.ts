@@ -23,9 +23,11 @@ export async function reportServer(
   await output.result(document, () => {
     if (server === null) return absent
     const upFor = formatDuration(context.now() - server.startedAt)
+    const registry = server.registry?.url ?? server.registry?.problem ?? null
+    const more = registry === null ? '' : `\nregistry: ${registry}`
     return (
       `${output.paint('green', 'the server runs')}: version ${server.version}, pid ${server.pid}, ` +
-      `for ${upFor}, ${formatSize(server.memoryBytes)}, state in ${server.home}`
+      `for ${upFor}, ${formatSize(server.memoryBytes)}, state in ${server.home}${more}`
     )
   })
   if (server !== null && server.version !== version && output.format === 'table')

@@ -12,7 +12,7 @@ import { digestOfFile } from '../util/file-digest.ts'
 import type { ContentStore, StoredBlob } from './content-store.ts'
 
 /** `blobs/sha256` of an OCI image layout: the part of a content store that holds bytes. */
-export type BlobFolder = Pick<ContentStore, 'path' | 'has' | 'size' | 'put' | 'adopt'>
+export type BlobFolder = Pick<ContentStore, 'path' | 'has' | 'size' | 'put' | 'adopt' | 'take'>
 
 /**
  * A blob costs one fsync of its file, and one of the folder that all who store something at the same time share:
@@ -67,6 +67,10 @@ export function createBlobFolder(folder: string, temporary: () => string): BlobF
       } finally {
         await rm(file, { force: true })
       }
+    },
+    async take(file, blob) {
+      if (await isKept(blob)) await rm(file, { force: true })
+      else await moveIn(new Map([[blob.digest, file]]))
     },
     adopt: (from, digests) => moveIn(new Map(digests.map((digest) => [digest, from.path(digest)]))),
   }

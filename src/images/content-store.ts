@@ -25,6 +25,11 @@ export interface ContentStore {
    * when it resolves; `from` no longer has them.
    */
   adopt(from: ContentStore, digests: readonly Digest[]): Promise<void>
+  /**
+   * Moves a file in that lies on the same disk, was hashed as `blob` and is durable already, instead of copying it.
+   * Durable when it resolves; the file is gone.
+   */
+  take(file: string, blob: StoredBlob): Promise<void>
   /** Entries of index.json. */
   references(): Promise<readonly Descriptor[]>
   /** Adds or replaces the entry with the same digest in index.json. */

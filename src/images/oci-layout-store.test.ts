@@ -162,6 +162,20 @@ describe('adopt', () => {
   })
 })
 
+describe('take', () => {
+  it('moves a file in, in place of a damaged blob too, and leaves a good one alone', async () => {
+    const file = join(folder, 'file')
+    const blob = { digest: digestOfBytes('taken'), sizeBytes: 5 }
+    for (const damage of ['', 'x', '']) {
+      if (damage !== '') await appendFile(store.path(blob.digest), damage)
+      await writeFile(file, 'taken')
+      await store.take(file, blob)
+      await expect(stat(file)).rejects.toMatchObject({ code: 'ENOENT' })
+      expect((await store.read(blob.digest)).toString()).toBe('taken')
+    }
+  })
+})
+
 describe('refer', () => {
   it('adds, replaces and survives many writers at once', async () => {
     const digests = Array.from({ length: 20 }, (_, n) => digestOfBytes(`${n}`))

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createServer } from './create-server.ts'
 import { FakeEngine } from './fixtures/fake-engine.ts'
+import { fakeRegistry } from './fixtures/fake-registry.ts'
 import { peerActor } from './peer.ts'
 import { apiHeader, apiVersion, ndjsonType, type StreamLine, versionHeader } from './protocol.ts'
 import { resultSchemas } from './result-schemas.ts'
@@ -24,6 +25,7 @@ beforeEach(async () => {
   stopping = new AbortController()
   stopRequested = false
   app = createServer(engine, {
+    registry: fakeRegistry(),
     version: '1.2.3',
     home: folder,
     startedAt: 1_700_000_000_000,
@@ -129,6 +131,10 @@ describe('results', () => {
       'basalt.image-pushed/v1',
       { image: 'shop@2', reference: 'r.example.com/shop:2' },
     ],
+    ['GET', '/v1/registry', 'basalt.registry/v1'],
+    ['POST', '/v1/registry/disable', 'basalt.registry/v1'],
+    ['GET', '/v1/registry/tokens', 'basalt.registry-tokens/v1'],
+    ['POST', '/v1/registry/tokens/ci/revoke', 'basalt.registry-tokens/v1'],
   ])('%s %s answers with %s', async (method, path, schema, body: object = {}) => {
     const answer = method === 'GET' ? await send('GET', path) : await post(path, body)
     expect(answer.status).toBe(200)

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { Actor, Engine } from '../engine/engine.ts'
 import { BasaltError } from '../errors.ts'
+import type { Registry } from '../images/registry/server/open-registry.ts'
 import { checkClientVersion } from './handshake.ts'
 import { addImportRoutes } from './import-routes.ts'
 import {
@@ -21,6 +22,7 @@ import { itemLines, progressLines, settleFirst, untilAborted } from './streams.t
 import { statusOf, toWireError } from './wire-error.ts'
 
 export interface ServerOptions {
+  readonly registry: Registry
   readonly version: string
   readonly home: string
   /** Milliseconds since the epoch. */
@@ -55,6 +57,7 @@ export function createServer(engine: Engine, options: ServerOptions): FastifyIns
   const actors = actorCache(options)
   const callOf = (request: FastifyRequest, reply: FastifyReply): Call => ({
     engine,
+    registry: options.registry,
     op: { signal: AbortSignal.any([options.stopping, clientGone(reply)]) },
     actor: () => actors(request.socket),
   })
@@ -89,6 +92,7 @@ function addServerRoutes(app: FastifyInstance, options: ServerOptions): void {
     startedAt: options.startedAt,
     home: options.home,
     memoryBytes: process.memoryUsage.rss(),
+    registry: registryOf(options.registry),
   })
   app.get('/v1/health', async () => health())
   app.post('/v1/server/stop', async (_request, reply) => {
@@ -100,6 +104,11 @@ function addServerRoutes(app: FastifyInstance, options: ServerOptions): void {
     reply.raw.once('finish', () => options.requestStop())
     return health()
   })
+}
+
+function registryOf(registry: Registry): Health['registry'] {
+  const { settings, url, problem } = registry.status()
+  return settings === null && problem === null ? null : { url, problem }
 }
 
 function addRoute(

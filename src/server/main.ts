@@ -17,6 +17,8 @@ import { loadImage } from '../images/image.ts'
 import { createImageRoots, type ImageRoots } from '../images/image-roots.ts'
 import { importImages } from '../images/import-images.ts'
 import { openContentStore } from '../images/oci-layout-store.ts'
+import { openRegistry } from '../images/registry/server/open-registry.ts'
+import type { RetainedRelease } from '../images/registry/server/release-shares.ts'
 import { createReleaseShelf } from '../images/release-shelf.ts'
 import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
@@ -67,9 +69,17 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
     verifyLedger: (from, op) => store.verify(op, from),
     builder: openSystemBuilder(content, join(folder, 'cache'), registries),
   })
+  const registry = await openRegistry({
+    folder: join(folder, 'registry'),
+    content,
+    releases: () => retainedReleases(journal),
+    now: Date.now,
+    log,
+  })
   const op = { signal: new AbortController().signal }
   return {
     engine,
+    registry,
     async remove() {
       await takeDown(engine, journal)
       await engine.close()
@@ -82,6 +92,7 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
       for (const { id } of await roots.list()) await roots.release(id, op)
     },
     async close() {
+      await registry.close()
       await engine.close()
       await local.opened()
       parts?.target.close()
@@ -90,6 +101,12 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
     },
   }
 }
+
+/** All of them: none is ever collected. */
+const retainedReleases = ({ view }: Journal): readonly RetainedRelease[] =>
+  [...view.systems].flatMap(([system, { releases }]) =>
+    releases.map(({ release: { name, version }, artifact }) => ({ system, version, name, artifact })),
+  )
 
 interface LocalParts {
   readonly target: LocalTarget

@@ -28,4 +28,6 @@ export interface Health {
   readonly home: string
   /** Resident set size. */
   readonly memoryBytes: number
+  /** Null: it is not served. `url` is null, with a problem, while it cannot be. */
+  readonly registry: { readonly url: string | null; readonly problem: string | null } | null
 }

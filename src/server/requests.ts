@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import * as z from 'zod'
 import { BasaltError } from '../errors.ts'
+import { scopes } from '../images/registry/server/scope.ts'
 
 /*
  * What clients may send. Every text is bounded, every unknown member refused: a misspelt one would otherwise be
@@ -51,6 +52,21 @@ const reference = z.string().min(1).max(1_000)
 
 export const pullBody = z.strictObject({ reference })
 export const pushBody = z.strictObject({ image: release, system: name.nullable().default(null), reference })
+export const noInput = z.strictObject({})
+
+export const registryEnableBody = z.strictObject({
+  listen: z.string().max(200),
+  tls: z.strictObject({ certificate: file, key: file }).nullable().default(null),
+  anonymousPull: z.boolean().default(true),
+})
+
+/** The user name of a login: without a colon, and safe to show. */
+const tokenName = z
+  .string()
+  .regex(/^[A-Za-z0-9][\w.-]{0,63}$/, 'must be up to 64 letters, digits, "_", "." and "-"')
+
+export const registryGrantBody = z.strictObject({ name: tokenName, scope: z.enum(scopes) })
+export const registryRevokeParams = z.strictObject({ name: z.string().max(200) })
 
 export const verifyBody = z.strictObject({
   from: z

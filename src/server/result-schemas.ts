@@ -19,6 +19,7 @@ import type {
 } from '../engine/engine.ts'
 import type { VerifiedHead } from '../store/store.ts'
 import type { Health } from './protocol.ts'
+import type { RegistryDocument, RegistryToken, RegistryTokens } from './registry-routes.ts'
 
 /*
  * What the server answers, as schemas: for docs/api.md and for tests. The types of engine.ts are what the code
@@ -252,6 +253,23 @@ const health: z.ZodType<Health> = z.object({
   startedAt: instant,
   home: z.string(),
   memoryBytes: count,
+  registry: z.object({ url: z.string().nullable(), problem: z.string().nullable() }).nullable(),
+})
+
+const registry: z.ZodType<RegistryDocument> = z.object({
+  schema: z.literal('basalt.registry/v1'),
+  enabled: z.boolean(),
+  listen: z.string().nullable(),
+  url: z.string().nullable().describe('Where it answers now.'),
+  problem: z.string().nullable().describe('Why it does not answer although it should.'),
+  certificate: z.string().nullable(),
+  anonymousPull: z.boolean().nullable(),
+})
+const registryToken = z.object({
+  name: z.string(),
+  scope: z.enum(['pull', 'push', 'delete']),
+  createdAt: instant,
+  createdBy: z.string(),
 })
 
 const error: z.ZodType<WireError> = z.object({
@@ -284,5 +302,14 @@ export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   'basalt.diff/v1': diff,
   'basalt.log-line/v1': logLine,
   'basalt.ledger-head/v1': ledgerHead,
+  'basalt.registry/v1': registry,
+  'basalt.registry-token/v1': registryToken.extend({
+    schema: z.literal('basalt.registry-token/v1'),
+    secret: z.string(),
+  }) satisfies z.ZodType<RegistryToken>,
+  'basalt.registry-tokens/v1': z.object({
+    schema: z.literal('basalt.registry-tokens/v1'),
+    tokens: z.array(registryToken),
+  }) satisfies z.ZodType<RegistryTokens>,
   'basalt.error/v1': error,
 }

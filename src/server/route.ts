@@ -1,10 +1,12 @@
 import type { z } from 'zod'
 import type { Op } from '../core/op.ts'
 import type { Actor, Engine } from '../engine/engine.ts'
+import type { Registry } from '../images/registry/server/open-registry.ts'
 
 /** What a handler is given beside its parsed input. */
 export interface Call {
   readonly engine: Engine
+  readonly registry: Registry
   readonly op: Op
   /** Who asks; looked up only by routes that record it. */
   actor(): Promise<Actor>

@@ -1,4 +1,5 @@
 import type { DeploymentId } from '../core/ids.ts'
+import { registryRoutes } from './registry-routes.ts'
 import {
   buildBody,
   deployBody,
@@ -17,7 +18,7 @@ import {
 } from './requests.ts'
 import { defineRoute, type Route } from './route.ts'
 
-/** One call for each verb of the engine. Those that take a stream stand in import-routes.ts. */
+/** One call for each verb of the engine, and those of the registry. Those that take a stream stand in import-routes.ts. */
 export const routes: readonly Route[] = [
   defineRoute({
     method: 'POST',
@@ -196,4 +197,5 @@ export const routes: readonly Route[] = [
     schema: 'basalt.ledger-head/v1',
     handle: (input, call) => call.engine.verifyLedger(input, call.op),
   }),
+  ...registryRoutes,
 ]

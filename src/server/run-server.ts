@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
 import type { Engine } from '../engine/engine.ts'
 import { BasaltError, exitCodes } from '../errors.ts'
+import type { Registry } from '../images/registry/server/open-registry.ts'
 import { version } from '../util/version.ts'
 import { createServer } from './create-server.ts'
 import { ensureHomeFolder, type Home, resolveHome } from './home.ts'
@@ -12,6 +13,7 @@ import { toWireError } from './wire-error.ts'
 
 export interface OpenedEngine {
   readonly engine: Engine
+  readonly registry: Registry
   /** Lets go of everything; instances and the router go on. */
   close(): Promise<void>
   /** Takes every environment down and undoes what was made on this machine outside of the state folder. */
@@ -59,6 +61,7 @@ async function serve(opened: OpenedEngine, home: Home, groupId: number | null): 
   process.once('SIGINT', requestStop)
   process.once('SIGHUP', requestStop)
   const app = createServer(opened.engine, {
+    registry: opened.registry,
     version,
     home: home.folder,
     startedAt: Date.now(),

@@ -30,7 +30,10 @@ import type {
   StatusResult,
   VerifyRequest,
 } from '../../engine/engine.ts'
+import type { RegistrySettings } from '../../images/registry/server/registry-settings.ts'
+import type { Scope } from '../../images/registry/server/scope.ts'
 import { type Health, tarType } from '../../server/protocol.ts'
+import type { RegistryDocument, RegistryToken, RegistryTokens } from '../../server/registry-routes.ts'
 import type { VerifiedHead } from '../../store/store.ts'
 import type { Connection } from './connection.ts'
 
@@ -150,12 +153,40 @@ export class RemoteEngine {
     return this.#progress('/images/push', request, notify)
   }
 
+  registry(): Promise<Document<RegistryDocument>> {
+    return this.#get('/registry', {})
+  }
+
+  enableRegistry(settings: RegistrySettings): Promise<Document<RegistryDocument>> {
+    return this.#post('/registry/enable', settings)
+  }
+
+  disableRegistry(): Promise<Document<RegistryDocument>> {
+    return this.#post('/registry/disable', {})
+  }
+
+  registryTokens(): Promise<Document<RegistryTokens>> {
+    return this.#get('/registry/tokens', {})
+  }
+
+  grantRegistryToken(request: { name: string; scope: Scope }): Promise<Document<RegistryToken>> {
+    return this.#post('/registry/tokens', request)
+  }
+
+  revokeRegistryToken(name: string): Promise<Document<RegistryTokens>> {
+    return this.#post(`/registry/tokens/${encodeURIComponent(name)}/revoke`, {})
+  }
+
   verifyLedger(body: VerifyRequest): Promise<Document<VerifiedHead>> {
     return this.#connection.json({ method: 'POST', path: '/audit/verify', body, signal: this.#signal })
   }
 
   #get<Result>(path: string, query: object): Promise<Result> {
     return this.#connection.json({ method: 'GET', path: path + queryOf(query), signal: this.#signal })
+  }
+
+  #post<Result>(path: string, body: object): Promise<Result> {
+    return this.#connection.json({ method: 'POST', path, body, signal: this.#signal })
   }
 
   #progress<Result>(path: string, body: object, notify: Notify): Promise<Result> {

@@ -12,6 +12,7 @@ const made = [
   'ledger.db',
   'logs',
   'next-instance-number',
+  'registry',
   'roots',
   'router',
   'server.lock',

@@ -51,7 +51,7 @@ export interface DockerfileBuilderPorts {
 }
 
 /** Raised whenever the same inputs would be handed to the programs in another way. */
-const builderVersion = '1'
+export const dockerfileBuilderVersion = '1'
 
 /** Makes images of Dockerfiles by what the machine has for that. Nothing is asked of it when nothing changed. */
 export function createDockerfileBuilder(ports: DockerfileBuilderPorts): Builder<DockerfileRecipe> {
@@ -60,7 +60,7 @@ export function createDockerfileBuilder(ports: DockerfileBuilderPorts): Builder<
   const turns = new Map<string, Promise<unknown>>()
   return {
     name: 'dockerfile',
-    version: builderVersion,
+    version: dockerfileBuilderVersion,
     async build(recipe, context, op) {
       await (tidied ??= removeLeftovers(ports.cacheFolder))
       const backend = () => (opened ??= ports.openBackend(op))
@@ -135,7 +135,7 @@ async function readInputs(request: Request, op: Op): Promise<Inputs> {
     readSecrets(context.folder, recipe.secrets),
   ])
   const key = inputKey({
-    builderVersion,
+    builderVersion: dockerfileBuilderVersion,
     wanted: ports.wanted,
     context: files.digest,
     dockerfile: files.dockerfileText,

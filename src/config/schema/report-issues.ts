@@ -41,7 +41,11 @@ function reportIssue(issue: Issue, base: ManifestPath, root: unknown, problems: 
 function fittingBranch(branches: readonly (readonly Issue[])[], value: unknown): readonly Issue[] | null {
   if (value === null || value === undefined) return null
   const fits = branches.filter((branch) => !branch.some(complainsOfType))
-  return fits.length === 1 ? (fits[0] ?? null) : null
+  if (fits.length <= 1) return fits[0] ?? null
+  // Of several kinds of blocks the one is meant that knows most of what is written; in doubt the last one.
+  const strangers = (branch: readonly Issue[]): number =>
+    branch.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0), 0)
+  return fits.toReversed().toSorted((a, b) => strangers(a) - strangers(b))[0] ?? null
 }
 
 function complainsOfType(issue: Issue): boolean {

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   closeSync,
@@ -29,7 +29,10 @@ export interface Dockerd {
   call(method: string, path: string): Promise<unknown>
   /** A tar becomes an image of one layer. */
   importImage(tar: Buffer, repository: string): Promise<string>
-  stop(): Promise<void>
+  /** A registry that this Engine alone can reach. */
+  startRegistry(): Promise<{ readonly host: string; close(): Promise<void> }>
+  /** Resolves with the digest. */
+  push(repository: string, tag: string): Promise<string>
   close(): Promise<void>
 }
 
@@ -75,8 +78,47 @@ export async function openDockerd(): Promise<Dockerd> {
       const answer = await call('POST', `/images/create?fromSrc=-&repo=${repository}&tag=latest`, tar)
       return /sha256:[0-9a-f]{64}/.exec(JSON.stringify(answer))?.[0] ?? ''
     },
-    stop,
+    startRegistry: () => startRegistry(folder, namespace),
+    async push(repository, tag) {
+      const headers = { 'x-registry-auth': Buffer.from('{}').toString('base64') }
+      const answer = await ask(
+        socketPath,
+        'POST',
+        `/images/${repository}/push?tag=${tag}`,
+        undefined,
+        headers,
+      )
+      return /sha256:[0-9a-f]{64}(?=[^"]* size)/.exec(JSON.stringify(answer))?.[0] ?? JSON.stringify(answer)
+    },
     close,
+  }
+}
+
+async function startRegistry(folder: string, namespace: string) {
+  const host = '127.0.0.1:5000'
+  writeFileSync(
+    join(folder, 'registry.yml'),
+    `version: 0.1\nstorage: { filesystem: { rootdirectory: ${join(folder, 'registry')} } }\nhttp: { addr: "${host}" }\n`,
+  )
+  const words = [`--net=/run/netns/${namespace}`, 'docker-registry', 'serve', join(folder, 'registry.yml')]
+  const child = spawn('nsenter', words, { stdio: 'ignore' })
+  const isUp = () => {
+    const { status } = spawnSync('nsenter', [
+      `--net=/run/netns/${namespace}`,
+      'curl',
+      '-sf',
+      `http://${host}/v2/`,
+    ])
+    return status === 0
+  }
+  for (let round = 0; round < 100 && !isUp(); round++) await sleep(50)
+  return {
+    host,
+    async close() {
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+    },
   }
 }
 
@@ -112,10 +154,16 @@ async function end(child: ChildProcess, folder: string): Promise<void> {
   await sleep(100)
 }
 
-function ask(socketPath: string, method: string, path: string, body?: Buffer): Promise<unknown> {
+function ask(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: Buffer,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const asked = request(
-      { socketPath, path, method, headers: { host: 'docker' }, agent: false },
+      { socketPath, path, method, headers: { host: 'docker', ...extra }, agent: false },
       (answer) => {
         const chunks: Buffer[] = []
         answer.on('data', (chunk: Buffer) => chunks.push(chunk))

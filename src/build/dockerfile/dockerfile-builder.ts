@@ -252,7 +252,9 @@ async function compare({ image }: BuildRecord, again: Image, store: ContentStore
 const differenceOf = ({ differingLayers }: Reproduction): string =>
   differingLayers.length === 0
     ? 'the same layers, but other times in the configuration'
-    : `${differingLayers.length} layer${differingLayers.length === 1 ? '' : 's'} differ`
+    : differingLayers.length === 1
+      ? '1 layer differs'
+      : `${differingLayers.length} layers differ`
 
 /** The border to the file system: what it says is told in our words. */
 function translated(cause: unknown, { service }: BuildContext, op: Op): unknown {

@@ -3,7 +3,8 @@ import { basename } from 'node:path'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
 import type { Backend, BackendWork, MadeImage, PinnedPlace } from '../backend.ts'
-import { buildQuery, type Engine, followBuild, madeImage } from '../engine/engine-build.ts'
+import { buildQuery, type Engine, followBuild, madeImage, startBuild } from '../engine/engine-build.ts'
+import type { EngineImages } from '../engine/engine-images.ts'
 import { replaceImages } from '../parse/parse-dockerfile.ts'
 import { pinnedReference } from '../pinned-reference.ts'
 import { stepFailure, stepOfVertex } from '../step-failure.ts'
@@ -45,14 +46,18 @@ async function build(engine: Engine, work: BackendWork, op: Op): Promise<MadeIma
     })
   } finally {
     const abort = { signal: AbortSignal.timeout(cleanupMs) }
-    for (const base of local) {
-      const { repository, tag } = localName(base)
-      await images.untag(`${repository}:${tag}`, abort).catch(() => {})
-    }
+    for (const base of local) await removeName(base, images, abort).catch(() => {})
   }
 }
 
 const cleanupMs = 10_000
+
+/** The last name of an image stays: with it the Engine would remove the image, which basalt.lock pins. */
+async function removeName(base: PinnedPlace, images: EngineImages, abort: Pick<Op, 'signal'>): Promise<void> {
+  const name = nameOf(base)
+  const others = (await images.find(base.digest, abort))?.tags.filter((tag) => tag !== name) ?? []
+  if (others.length > 0) await images.untag(name, abort)
+}
 
 async function solve(engine: Engine, work: BackendWork, session: Session, op: Op) {
   const { client, facts } = engine
@@ -74,7 +79,9 @@ async function solve(engine: Engine, work: BackendWork, session: Session, op: Op
     op,
   )
   session.serve(connection)
-  const answer = await client.stream(
+  const answer = await startBuild(
+    engine,
+    work,
     {
       method: 'POST',
       path: `${facts.prefix}/build`,

@@ -10,7 +10,7 @@ import { readUnchanged } from '../context/read-unchanged.ts'
 import { replaceImages } from '../parse/parse-dockerfile.ts'
 import { pinnedReference } from '../pinned-reference.ts'
 import { stepFailure, stepOfNumber } from '../step-failure.ts'
-import { buildQuery, type Engine, followBuild, madeImage } from './engine-build.ts'
+import { buildQuery, type Engine, followBuild, madeImage, startBuild } from './engine-build.ts'
 
 /** The builder that Engines had before BuildKit; Podman's socket answers in its language too. */
 export function classicBackend(engine: Engine): Backend {
@@ -23,7 +23,7 @@ export function classicBackend(engine: Engine): Backend {
 }
 
 async function build(engine: Engine, work: BackendWork, op: Op): Promise<MadeImage> {
-  const { client, facts, images } = engine
+  const { facts, images } = engine
   if (work.secrets.size > 0)
     throw new BasaltError('build.failed', {
       message: `${work.files.dockerfile}: the classic builder of Docker ${facts.version} has no secrets`,
@@ -33,7 +33,9 @@ async function build(engine: Engine, work: BackendWork, op: Op): Promise<MadeIma
   const { members, dockerfile } = archiveOf(work)
   const query = { ...buildQuery(work), dockerfile, rm: '1', forcerm: '1' }
   const before = work.noCache ? null : work.superseded
-  const answer = await client.stream(
+  const answer = await startBuild(
+    engine,
+    work,
     {
       method: 'POST',
       path: `${facts.prefix}/build`,

@@ -4,7 +4,7 @@ import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
 import { type BackendWork, buildArguments, type MadeImage } from '../backend.ts'
 import { syntaxFailure } from '../step-failure.ts'
-import type { EngineClient } from './engine-client.ts'
+import type { EngineClient, EngineRequest } from './engine-client.ts'
 import { connectionError, engineDiskFull, isDiskFull } from './engine-errors.ts'
 import type { EngineFacts } from './engine-facts.ts'
 import type { EngineImages } from './engine-images.ts'
@@ -23,6 +23,21 @@ export const buildQuery = (work: BackendWork): Record<string, string | undefined
   ...(work.recipe.target === null ? {} : { target: work.recipe.target }),
   ...(work.noCache ? { nocache: '1' } : {}),
 })
+
+/** Asks for a build. An Engine that reads the Dockerfile before it answers tells its mistakes at once. */
+export async function startBuild(
+  { client }: Engine,
+  work: BackendWork,
+  request: EngineRequest,
+  op: Op,
+): Promise<IncomingMessage> {
+  try {
+    return await client.stream(request, op)
+  } catch (cause) {
+    const said = cause instanceof BasaltError ? cause.details['said'] : undefined
+    throw (typeof said === 'string' ? syntaxFailure(work.files.dockerfile, said) : null) ?? cause
+  }
+}
 
 /**
  * Reads the Engine's answer to its end; resolves with the image's id. `tell` gets every message but the error, and

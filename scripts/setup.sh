@@ -15,7 +15,7 @@ run_needs=(
 test_needs=(
   skopeo:skopeo umoci:umoci busybox-static:busybox wrk:wrk python3-minimal:python3
   redis-server:redis-server procps:ps strace:strace gpg:gpg gpg-agent:gpg-agent curl:curl zsh:zsh fish:fish
-  docker-registry:docker-registry openssl:openssl
+  docker-registry:docker-registry openssl:openssl docker.io:/usr/sbin/dockerd buildah:buildah
 )
 
 fail() { # message, remedy
@@ -75,7 +75,7 @@ install_debian_packages() { # package...
       "Mend what it complains of, then try: apt-get update && apt-get install --no-install-recommends $*"
   fi
   rm -f "$log"
-  for service in haproxy redis-server docker-registry; do
+  for service in haproxy redis-server docker-registry docker; do
     case " $* " in *" $service "*) disable_service "$service" ;; esac
   done
 }

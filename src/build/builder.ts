@@ -2,8 +2,8 @@ import type { Digest, ImageDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 
 /**
- * Turns a recipe into an image in the content store. Same inputs, same digest, on any machine. An error that is the
- * recipe's has `details.problems`, a `RecipeProblem` for each mistake.
+ * Turns a recipe into an image in the content store. Same inputs, same digest, on any machine, unless `made` says how far
+ * that holds. An error that is the recipe's has `details.problems`, a `RecipeProblem` for each mistake.
  */
 export interface Builder<Recipe> {
   readonly name: string

@@ -17,7 +17,7 @@ export async function takeImage(
   op: Op,
 ): Promise<{ readonly image: Image; readonly sizeBytes: number }> {
   const archive = await made.archive(op)
-  const [imported, ...others] = await importImages(store, archive, op).catch((cause: unknown) => {
+  const [imported, ...others] = await importImages(store, inBlocks(archive), op).catch((cause: unknown) => {
     throw explained(file, cause)
   })
   if (imported === undefined || others.length > 0)
@@ -26,6 +26,23 @@ export async function takeImage(
   if (image.configDescriptor.digest !== made.id && image.digest !== made.id)
     throw wrongImage(file, made.id, `the image ${image.configDescriptor.digest}`)
   return { image, sizeBytes: imported.sizeBytes }
+}
+
+const blockBytes = 1 << 20
+
+/** An Engine sends in small pieces, and each costs the same. */
+async function* inBlocks(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let waiting: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of bytes) {
+    waiting.push(chunk)
+    size += chunk.byteLength
+    if (size < blockBytes) continue
+    yield Buffer.concat(waiting)
+    waiting = []
+    size = 0
+  }
+  if (size > 0) yield Buffer.concat(waiting)
 }
 
 function explained(file: string, cause: unknown): unknown {

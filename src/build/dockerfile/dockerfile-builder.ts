@@ -23,6 +23,7 @@ import type { Backend, BackendName, BackendWork, PinnedPlace } from './backend.t
 import { gradeOf } from './build-grade.ts'
 import { type BuildLog, createBuildLog } from './build-log.ts'
 import { type BuildRecord, isStored, readRecord, writeRecord } from './build-record.ts'
+import { dockerfileBuilderVersion } from './builder-version.ts'
 import { type BuildFiles, openContext } from './context/build-context.ts'
 import { type Dockerfile, imagesOf, parseDockerfile, targetStage } from './parse/parse-dockerfile.ts'
 import {
@@ -49,9 +50,6 @@ export interface DockerfileBuilderPorts {
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
-
-/** Raised whenever the same inputs would be handed to the programs in another way. */
-export const dockerfileBuilderVersion = '1'
 
 /** Makes images of Dockerfiles by what the machine has for that. Nothing is asked of it when nothing changed. */
 export function createDockerfileBuilder(ports: DockerfileBuilderPorts): Builder<DockerfileRecipe> {

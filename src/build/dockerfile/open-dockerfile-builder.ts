@@ -3,8 +3,7 @@ import type { DockerfileRecipe } from '../../core/system.ts'
 import { BasaltError } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import type { Builder } from '../builder.ts'
-import { chooseBackend, wantedBackend } from './choose-backend.ts'
-import { createDockerfileBuilder, dockerfileBuilderVersion } from './dockerfile-builder.ts'
+import { dockerfileBuilderVersion } from './builder-version.ts'
 import type { ImagePins, ResolveImage } from './resolve-bases.ts'
 
 export interface DockerfileBuilderSettings {
@@ -24,10 +23,14 @@ const defaultContextLimitBytes = 2 ** 30
 export function openDockerfileBuilder(settings: DockerfileBuilderSettings): Builder<DockerfileRecipe> {
   const { store, pins, resolveImage, environment } = settings
   const cacheFolder = join(settings.cacheFolder, 'dockerfile')
-  let builder: Builder<DockerfileRecipe> | undefined
-  // A setting that is wrong must not stop systems without a Dockerfile.
-  const open = () =>
-    (builder ??= createDockerfileBuilder({
+  let builder: Promise<Builder<DockerfileRecipe>> | undefined
+  // Late: a system without a Dockerfile needs nothing of it, and a setting that is wrong must not stop it.
+  const open = async (): Promise<Builder<DockerfileRecipe>> => {
+    const [{ createDockerfileBuilder }, { chooseBackend, wantedBackend }] = await Promise.all([
+      import('./dockerfile-builder.ts'),
+      import('./choose-backend.ts'),
+    ])
+    return createDockerfileBuilder({
       store,
       cacheFolder,
       pins,
@@ -36,11 +39,12 @@ export function openDockerfileBuilder(settings: DockerfileBuilderSettings): Buil
       contextLimitBytes: contextLimit(environment),
       openBackend: (op) => chooseBackend(environment, cacheFolder, op),
       now: Date.now,
-    }))
+    })
+  }
   return {
     name: 'dockerfile',
     version: dockerfileBuilderVersion,
-    build: async (recipe, context, op) => open().build(recipe, context, op),
+    build: async (recipe, context, op) => (await (builder ??= open())).build(recipe, context, op),
   }
 }
 

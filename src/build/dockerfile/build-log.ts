@@ -74,15 +74,16 @@ export function createBuildLog(service: string, op: Op): BuildLog {
       const lines = [...(recent.get(stream) ?? []), ...(unfinished === '' ? [] : [clean(unfinished)])]
       return lines.slice(-count)
     },
-    text() {
-      const rest = [...open.values()].filter((line) => line !== '').map(clean)
-      const gap = left === 0 ? [] : [`… ${left} lines left out …`]
-      return [...head, ...gap, ...tail, ...rest].map((line) => `${line}\n`).join('')
-    },
+    text: () => textOf(head, left, [...tail, ...[...open.values()].filter((line) => line !== '').map(clean)]),
     hide(secret) {
       for (const line of [secret.toString(), ...secret.toString().split('\n')])
         if (line.trim().length >= shortestSecret) hidden.add(line.trim())
     },
     replace: (given, written) => void rewrites.push([given, written]),
   }
+}
+
+function textOf(head: readonly string[], left: number, tail: readonly string[]): string {
+  const gap = left === 0 ? [] : [`… ${left} lines left out …`]
+  return [...head, ...gap, ...tail].map((line) => `${line}\n`).join('')
 }

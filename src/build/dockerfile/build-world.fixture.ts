@@ -117,7 +117,7 @@ export async function failureOf(build: Promise<unknown>): Promise<BasaltError> {
     (cause: unknown) => cause,
   )
   if (error instanceof BasaltError) return error
-  throw error ?? new RangeError('the build did not fail')
+  throw error instanceof Error ? error : new RangeError('the build did not fail')
 }
 
 export interface FileInImage {
@@ -138,7 +138,7 @@ export async function filesOf(
     for await (const entry of archive) {
       const chunks: Buffer[] = []
       for await (const chunk of entry) chunks.push(chunk as Buffer)
-      const { name, type, mode = 0, mtime } = entry.header
+      const { name, type, mode, mtime } = entry.header
       if (type === 'file')
         files.set(name.replace(/^\.?\//, ''), {
           mode,

@@ -30,12 +30,10 @@ const unless = missing === null ? '' : ` (skipped: ${missing})`
 if (missing !== null) console.warn(`builds by a Docker Engine are not tested: ${missing}`)
 
 let dockerd: Dockerd
-/** An image that only the Engine has. */
-let base: Digest
 beforeAll(async () => {
   if (missing !== null) return
   dockerd = await openDockerd()
-  base = await importBase('local/base', 'one')
+  await importBase('local/base', 'one')
 }, 90_000)
 afterAll(() => dockerd?.close())
 
@@ -94,10 +92,9 @@ describe.skipIf(missing !== null).each(['buildkit', 'classic'] as const)(`%s${un
     expect(config).toMatchObject({ config: { Cmd: ['/x'] }, os: 'linux' })
 
     const attached = await createReferrers(world.store).of(new Set([built.image]))
-    expect(attached.map(({ annotations }) => annotations?.['org.basalt.attachment']).toSorted()).toEqual([
-      'build-log',
-      'provenance',
-    ])
+    expect(new Set(attached.map(({ annotations }) => annotations?.['org.basalt.attachment']))).toEqual(
+      new Set(['build-log', 'provenance']),
+    )
     const log = (await world.store.read(built.made?.log as Digest)).toString()
     expect(log).toMatch(/COPY --from=first/)
 
@@ -144,23 +141,23 @@ describe.skipIf(missing !== null).each(['buildkit', 'classic'] as const)(`%s${un
     const error = await failureOf(world.build())
     expect(error).toMatchObject({
       code: 'build.step-failed',
-      message: expect.stringMatching(
-        /^web\/Dockerfile:9: RUN echo before && .* failed: .*1\n(?: {4}.*\n)* {4}last words\n {4}.*nope/,
-      ),
+      message: expect.stringMatching(/^web\/Dockerfile:9: RUN echo before && .* failed: .*1\n {4}/),
       details: { dockerfileLine: 9 },
     })
+    // Both streams of a step come in no certain order.
+    expect(error.details['lastLines']).toEqual(
+      expect.arrayContaining(['before', 'last words', expect.stringContaining('/nope')]),
+    )
     expect(await dockerd.call('GET', '/containers/json?all=1')).toEqual([])
   })
 
-  it.each([
-    ['FROM local/base\n\nEXPOSE no\n', 3],
-    ['FROM local/base\nCOPY a\n', 2],
-  ])('tells the line of a mistake that the Engine finds in %j', async (text, line) => {
-    world.write({ 'web/Dockerfile': text })
-    const error = await failureOf(world.build())
-    expect(error.message).toMatch(/^web\/Dockerfile/)
-    if (error.code === 'build.dockerfile-invalid')
-      expect(error.details).toMatchObject({ dockerfileLine: line })
+  it('tells the line of a mistake that the Engine finds', async () => {
+    world.write({ 'web/Dockerfile': 'FROM local/base\n\nCOPY a\n' })
+    expect(await failureOf(world.build())).toMatchObject({
+      code: 'build.dockerfile-invalid',
+      message: expect.stringMatching(/^web\/Dockerfile:3: COPY requires at least two arguments/),
+      details: { dockerfileLine: 3 },
+    })
   })
 
   it('sees a change of one file of the same size, and keeps the times of a clone out of the image', async () => {
@@ -370,9 +367,9 @@ describe('an Engine that cannot be used', () => {
     const path = socket()
     await new Promise<void>((resolve) => old.listen(path, resolve))
     try {
-      const { close } = world
+      const { folder } = world
       const error = await build({ DOCKER_HOST: `unix://${path}` })
-      close()
+      rmSync(folder, { recursive: true })
       expect(error).toMatchObject({
         code: 'docker.too-old',
         message: 'Docker Engine 1.13.1 speaks API 1.26; Basalt needs 1.41',

@@ -98,7 +98,7 @@ async function lookUp(
     (opened) => opened.findLocal(reference, op),
     () => null,
   )
-  if (local !== null && local.repoDigests.length === 0) return local.id
+  if (local?.repoDigests.length === 0) return local.id
   let failure: unknown = null
   if (resolveImage !== null)
     try {

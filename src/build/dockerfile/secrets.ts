@@ -51,7 +51,7 @@ export async function secretsFingerprint(
 
 async function keyIn(file: string): Promise<Buffer> {
   const known = await readFile(file).catch(() => null)
-  if (known !== null && known.byteLength === 32) return known
+  if (known?.byteLength === 32) return known
   const key = randomBytes(32)
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   await writeFileAtomic(file, key, { mode: 0o600 })

@@ -28,7 +28,7 @@ export function stepFailure(
 }
 
 const oneLine = (text: string): string => {
-  const joined = text.replace(/\s+/g, ' ')
+  const joined = text.replaceAll(/\s+/g, ' ')
   return joined.length <= 120 ? joined : `${joined.slice(0, 119)}…`
 }
 

@@ -38,75 +38,99 @@ export async function buildahVersion(op: Pick<Op, 'signal'>): Promise<string | n
   return /version (\S+)/.exec(run.stdout)?.[1] ?? 'unknown'
 }
 
+/** One build: where buildah keeps images, and a folder for what only this build needs. */
+interface Place {
+  /** Where it keeps images: options that go before every command. */
+  readonly storage: readonly string[]
+  readonly folder: string
+}
+
 async function build(storage: string, work: BackendWork, op: Op): Promise<MadeImage> {
   await mkdir(storage, { recursive: true, mode: 0o700 })
   const folder = await mkdtemp(join(storage, 'build-'))
-  const global = ['--root', join(storage, 'root'), '--runroot', join(storage, 'run')]
-  const remove = () => rm(folder, { recursive: true, force: true })
+  const place = { storage: ['--root', join(storage, 'root'), '--runroot', join(storage, 'run')], folder }
   try {
-    const dockerfile = join(folder, 'Dockerfile')
-    const text = replaceImages(
-      work.dockerfile.text,
-      work.bases
-        .filter(({ stage }) => stage !== null)
-        .map((base) => ({ ...base, by: pinnedReference(base) })),
-    )
-    await writeFile(dockerfile, text)
-    await writeFile(join(folder, 'ignore'), '')
-    const secrets = await writeSecrets(folder, work)
-    const idFile = join(folder, 'id')
-    // Where cgroups of both versions are mounted, crun refuses to start.
-    const runc = findProgram('runc')
-    const args = [
-      ...global,
-      'build-using-dockerfile',
-      ...['--file', dockerfile, '--ignorefile', join(folder, 'ignore'), '--iidfile', idFile],
-      ...(runc === null ? [] : ['--runtime', runc]),
-      ...['--force-rm', '--timestamp', String(work.sourceTime), '--pull=false'],
-      '--layers',
-      ...(work.noCache ? ['--no-cache'] : []),
-      ...(work.recipe.target === null ? [] : ['--target', work.recipe.target]),
-      ...Object.entries(buildArguments(work)).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]),
-      ...secrets.flatMap(({ id, file }) => ['--secret', `id=${id},src=${file}`]),
-      '-',
-    ]
-    let step = 'start'
-    const run = await runBuildah(args, {
-      op,
-      input: Readable.from(writeTar(contextMembers(work.files, work.sourceTime)), { objectMode: false }),
-      tell: (said) => {
-        // Its own lines and those of the steps come on one stream; a step's begin behind its STEP.
-        for (const line of said.split(/(?<=\n)/)) {
-          step = /^(?:\[\d+\/\d+\] )?STEP \d+\/\d+: /.test(line) ? line : step
-          work.log.write(line, step)
-        }
-      },
-    })
-    if (run.exitCode !== 0) throw failure(work, run, step)
-    const id = await idIn(idFile)
-    return {
-      id,
-      archive: async (abort) => {
-        const image = join(folder, 'image')
-        // Of what it can write this alone leaves layers as they are; its OCI layouts have them compressed.
-        const words = ['push', '--quiet', '--disable-compression', '--format', 'oci', id, `dir:${image}`]
-        const push = await runBuildah([...global, ...words], { op: abort })
-        if (push.exitCode !== 0) throw failure(work, push, 'push')
-        return layoutArchive(image)
-      },
-      async tidy({ everything }, abort) {
-        if (everything && id !== work.superseded) await runBuildah([...global, 'rmi', id], { op: abort })
-        else if (work.superseded !== null && work.superseded !== id)
-          await runBuildah([...global, 'rmi', work.superseded], { op: abort })
-        await remove()
-        return everything ? null : id
-      },
-    }
+    const id = await makeImage(place, work, op)
+    return { id, archive: (abort) => push(place, work, id, abort), tidy: tidied(place, work, id) }
   } catch (cause) {
-    await remove()
+    await rm(folder, { recursive: true, force: true })
     throw cause
   }
 }
+
+async function makeImage(place: Place, work: BackendWork, op: Op): Promise<Digest> {
+  const { folder } = place
+  const replaced = work.bases
+    .filter(({ stage }) => stage !== null)
+    .map((base) => ({ ...base, by: pinnedReference(base) }))
+  await writeFile(join(folder, 'Dockerfile'), replaceImages(work.dockerfile.text, replaced))
+  await writeFile(join(folder, 'ignore'), '')
+  const args = buildWords(place, work, await writeSecrets(folder, work))
+  let step = 'start'
+  const run = await runBuildah(args, {
+    op,
+    input: Readable.from(writeTar(contextMembers(work.files, work.sourceTime)), { objectMode: false }),
+    tell: (said) => {
+      // Its own lines and those of the steps come on one stream; a step's begin behind its STEP.
+      for (const line of said.split(/(?<=\n)/)) {
+        step = /^(?:\[\d+\/\d+\] )?STEP \d+\/\d+: /.test(line) ? line : step
+        work.log.write(line, step)
+      }
+    },
+  })
+  if (run.exitCode !== 0) throw failure(work, run, step)
+  return idIn(join(folder, 'id'))
+}
+
+function buildWords(
+  { storage, folder }: Place,
+  work: BackendWork,
+  secrets: Awaited<ReturnType<typeof writeSecrets>>,
+): readonly string[] {
+  // Where cgroups of both versions are mounted, crun refuses to start.
+  const runc = findProgram('runc')
+  const { target } = work.recipe
+  const files = { '--file': 'Dockerfile', '--ignorefile': 'ignore', '--iidfile': 'id' }
+  return [
+    ...storage,
+    'build-using-dockerfile',
+    ...Object.entries(files).flatMap(([option, name]) => [option, join(folder, name)]),
+    ...(runc === null ? [] : ['--runtime', runc]),
+    '--force-rm',
+    '--pull=false',
+    '--layers',
+    `--timestamp=${work.sourceTime}`,
+    ...(work.noCache ? ['--no-cache'] : []),
+    ...(target === null ? [] : ['--target', target]),
+    ...Object.entries(buildArguments(work)).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`]),
+    ...secrets.flatMap(({ id, file }) => ['--secret', `id=${id},src=${file}`]),
+    '-',
+  ]
+}
+
+async function push(
+  { storage, folder }: Place,
+  work: BackendWork,
+  id: Digest,
+  op: Pick<Op, 'signal'>,
+): Promise<AsyncIterable<Uint8Array>> {
+  const image = join(folder, 'image')
+  // Of what it can write this alone leaves layers as they are; its OCI layouts have them compressed.
+  const words = ['push', '--quiet', '--disable-compression', '--format', 'oci', id, `dir:${image}`]
+  const run = await runBuildah([...storage, ...words], { op })
+  if (run.exitCode !== 0) throw failure(work, run, 'push')
+  return layoutArchive(image)
+}
+
+const tidied =
+  ({ storage, folder }: Place, { superseded }: BackendWork, id: Digest): MadeImage['tidy'] =>
+  async ({ everything }, op) => {
+    const unwanted = everything ? id : superseded
+    if (unwanted !== null && (everything ? superseded : id) !== unwanted)
+      await runBuildah([...storage, 'rmi', unwanted], { op })
+    await rm(folder, { recursive: true, force: true })
+    return everything ? null : id
+  }
 
 /** Only root may read them, and they go with the folder of the build. */
 async function writeSecrets(folder: string, { secrets }: BackendWork) {

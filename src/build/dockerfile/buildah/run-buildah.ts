@@ -46,7 +46,7 @@ export async function runBuildah(args: readonly string[], options: BuildahOption
     })
   const ended = once(child, 'close') as Promise<[number | null]>
   ended.catch(() => {})
-  let inputFailure: unknown
+  let inputFailure: BasaltError | undefined
   if (input === undefined) child.stdin.end()
   else
     pipeline(input, child.stdin).catch((cause: unknown) => {

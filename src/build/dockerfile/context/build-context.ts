@@ -66,7 +66,7 @@ const leftOut = (folder: string, root: string): readonly string[] => [
 ]
 
 /** A pattern that matches this path alone. */
-const literal = (path: string): string => `/${path.replace(/[\\*?[\]]/g, '\\$&')}`
+const literal = (path: string): string => `/${path.replaceAll(/[\\*?[\]]/g, '\\$&')}`
 
 /** The file of the Dockerfile's own name goes before the context's. */
 function dockerignoreOf(root: string, file: string): readonly string[] {

@@ -36,7 +36,7 @@ export async function hashContext(
   const index = await readJson(`${cacheFile}.index.json`, indexSchema)
   const hashesFile = `${cacheFile}.hashes.json`
   const known = async () => (await readJson(hashesFile, hashesSchema)) ?? {}
-  if (index !== null && index.snapshot === snapshot)
+  if (index?.snapshot === snapshot)
     return { digest: index.digest, hashes: () => hashAll(entries, known, signal) }
 
   const hashes = await hashAll(entries, known, signal)

@@ -88,7 +88,7 @@ function expressionOf(pattern: string): string {
   return expression
 }
 
-const escaped = (character: string): string => character.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+const escaped = (character: string): string => character.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
 
 /** The folders of a pattern before the first that is not plain; '' where the first is not. */
 function literalStart(pattern: string): string {

@@ -3,9 +3,9 @@
  * reference, "Environment replacement"). An unknown variable is empty.
  */
 export function expandVariables(text: string, values: ReadonlyMap<string, string>): string {
-  return text.replace(
+  return text.replaceAll(
     /\\(.)|\$(?:(\w+)|\{(\w+)(?:(:?[-+])((?:[^{}]|\$\{[^}]*\})*))?\})/g,
-    (whole, escaped?: string, plain?: string, braced?: string, operator?: string, word = '') => {
+    (whole, escaped?: string, plain?: string, braced?: string, operator?: string, word: string = '') => {
       if (escaped !== undefined) return escaped
       const value = values.get(plain ?? braced ?? '')
       if (operator === undefined) return value ?? ''

@@ -102,7 +102,7 @@ function check(file: string, { instructions, syntax, openHeredoc }: DockerfileLi
   const [first] = instructions.filter(({ keyword }) => keyword !== 'ARG')
   for (const { keyword, line } of isStandard ? instructions : [])
     if (!keywords.has(keyword)) {
-      const close = [...keywords].find((known) => editDistance(known, keyword) <= 2)
+      const close = closestKeyword(keyword)
       throw dockerfileMistake(
         file,
         line,
@@ -112,6 +112,13 @@ function check(file: string, { instructions, syntax, openHeredoc }: DockerfileLi
   if (first === undefined) throw dockerfileMistake(file, null, 'it has no FROM')
   if (first.keyword !== 'FROM')
     throw dockerfileMistake(file, first.line, `${first.keyword} stands before the first FROM`)
+}
+
+function closestKeyword(keyword: string): string | undefined {
+  const [closest] = [...keywords]
+    .map((known) => ({ known, distance: editDistance(known, keyword) }))
+    .toSorted((a, b) => a.distance - b.distance)
+  return closest !== undefined && closest.distance <= 2 ? closest.known : undefined
 }
 
 function globalArguments(
@@ -227,7 +234,7 @@ export function replaceImages(
     .toSorted((a, b) => b.start - a.start)
     .reduce((done, { start, end, by }) => {
       // A reference that a continuation cuts in two keeps the line break behind it.
-      const breaks = done.slice(start, end).replace(/[^\n]/g, '').length
+      const breaks = done.slice(start, end).replaceAll(/[^\n]/g, '').length
       return `${done.slice(0, start)}${by}${' \\\n'.repeat(breaks)}${done.slice(end)}`
     }, text)
 }

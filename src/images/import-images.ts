@@ -82,7 +82,7 @@ async function check(
   for (const layer of image.layers) {
     const { digest } = layer.descriptor
     // Hashed as it came in, a moment ago: to read it again would tell nothing new.
-    if (layer.compression === 'none' && digest === layer.diffId)
+    if (layer.compression === 'none' && digest === layer.diffId && (await staging.size(digest)) > 0)
       await checkLayer({ file: staging.path(digest), name: digest }, op)
     else await withLayerFile(staging, layer, ingestPath(staging.folder), op, (file) => checkLayer(file, op))
   }

@@ -57,7 +57,11 @@ function complainsOfType(issue: Issue): boolean {
 function reportUnknownKey(path: ManifestPath, root: unknown, problems: ProblemList): void {
   const key = String(path.at(-1))
   const around = path.slice(0, -1)
-  const known = keysAt(manifestSchema, around)
+  const possible = keysAt(manifestSchema, around)
+  // Where several kinds of blocks may stand, a key of one is a stranger in the others.
+  const known = possible.filter((name) => name !== key)
+  const otherKind =
+    known.length < possible.length ? 'It goes with another kind of block than the rest.' : null
   const close = closestName(key, known)
   const familiar = Object.hasOwn(familiarKeys, key) ? familiarKeys[key] : undefined
   const meant =
@@ -67,7 +71,8 @@ function reportUnknownKey(path: ManifestPath, root: unknown, problems: ProblemLi
     if (valueAt(root, [...around, name]) === undefined) problems.spoil([...around, name])
   const listed = `Known are ${known.map((name) => `\`${name}\``).join(', ')}.`
   const remedy =
-    close !== null ? `did you mean \`${close}\`?` : familiar === undefined ? listed : sentence(familiar)
+    otherKind ??
+    (close !== null ? `did you mean \`${close}\`?` : familiar === undefined ? listed : sentence(familiar))
   problems.report(path, `\`${key}\` is not known here`, remedy, 'key')
   problems.spoil(path)
 }

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readMounts } from '../../../util/mountinfo.ts'
@@ -81,5 +82,21 @@ describe.skipIf(missing !== null)(`buildah${unless}`, () => {
     await failureOf(world.build())
     expect(folders()).toEqual([])
     expect(existsSync(join(world.folder, 'cache/buildah/root'))).toBe(true)
+  })
+
+  it('says so when its disk is full', async () => {
+    const storage = join(world.folder, 'cache/buildah')
+    mkdirSync(storage, { recursive: true })
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=5m', 'none', storage])
+    try {
+      const steps = Array.from({ length: 4 }, (_, index) => `COPY busybox /copy-${index}\n`).join('')
+      world.write({ 'web/Dockerfile': `FROM scratch\n${steps}` })
+      expect(await failureOf(world.build())).toMatchObject({
+        code: 'host.disk-full',
+        message: expect.stringMatching(/no space is left/),
+      })
+    } finally {
+      execFileSync('umount', ['--lazy', storage])
+    }
   })
 })

@@ -55,7 +55,7 @@ export async function benchBuildLayer({ rounds, folder }: BenchOptions): Promise
 }
 
 /** Sizes between a quarter and seven quarters of the mean, in 100 folders; contents that do not compress. */
-function writeFiles(folder: string): void {
+export function writeFiles(folder: string): void {
   const mean = totalBytes / fileCount
   for (let index = 0; index < fileCount; index++) {
     const file = join(folder, `part-${index % 100}`, `file-${index}.bin`)

@@ -33,10 +33,11 @@ export interface DockerEngine {
   /** Where published ports answer. */
   readonly address: string
   readonly image: string
+  readonly socket: string
   /** The command line tool's version and the engine's. */
   readonly version: string
   /** Runs the command line tool; resolves with what it printed. */
-  run(args: readonly string[]): Promise<string>
+  run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<string>
   /** Asks the engine over its socket. */
   call<Result>(path: string, body: object): Promise<Result>
   /** dockerd and its containerd; and what stands beside the containers: shims and port proxies. */
@@ -56,9 +57,10 @@ export async function openDockerEngine(parent: string): Promise<DockerEngine> {
   const network = openNetwork(key)
   const child = spawnDaemon(folder, network.namespace, key)
   const socket = join(folder, 'docker.sock')
-  const run = async (args: readonly string[]): Promise<string> => {
+  const run = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
     const words = ['--host', `unix://${socket}`, ...args]
-    const { stdout, stderr, exitCode } = await exec(client, words, { timeoutMs: commandPatienceMs })
+    const options = { timeoutMs: commandPatienceMs, env: { PATH: '/usr/bin:/bin', HOME: folder, ...env } }
+    const { stdout, stderr, exitCode } = await exec(client, words, options)
     if (exitCode !== 0) throw new Error(`docker ${args[0]}: ${stderr}`)
     return stdout.trim()
   }
@@ -76,6 +78,7 @@ export async function openDockerEngine(parent: string): Promise<DockerEngine> {
     return {
       address: network.address,
       image,
+      socket,
       version,
       run,
       call: (path, body) => call(socket, path, body),

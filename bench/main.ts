@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { benchBuildLayer } from './build-layer.ts'
 import { benchCommands } from './commands.ts'
 import { benchDocker } from './docker.ts'
+import { benchDockerfile } from './dockerfile.ts'
 import { benchLocal } from './local.ts'
 import { benchPlan } from './plan.ts'
 import { benchRegistry } from './registry.ts'
@@ -24,6 +25,7 @@ const benches: readonly Bench[] = [
   { name: 'commands', run: benchCommands },
   { name: 'router', run: benchRouter },
   { name: 'layer', run: benchBuildLayer },
+  { name: 'dockerfile', run: benchDockerfile },
   { name: 'store', run: benchStore },
   { name: 'plan', run: benchPlan },
   { name: 'registry', run: benchRegistry },

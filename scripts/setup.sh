@@ -14,9 +14,8 @@ run_needs=(
 )
 test_needs=(
   skopeo:skopeo umoci:umoci busybox-static:busybox wrk:wrk python3-minimal:python3
-  docker.io:dockerd openssl:openssl
   redis-server:redis-server procps:ps strace:strace gpg:gpg gpg-agent:gpg-agent curl:curl zsh:zsh fish:fish
-  docker-registry:docker-registry openssl:openssl
+  docker-registry:docker-registry openssl:openssl docker.io:dockerd buildah:buildah
 )
 
 fail() { # message, remedy

@@ -36,6 +36,11 @@ export const errorCatalogue = {
     kind: 'user',
     summary: 'basalt.lock names packages that can no longer be fetched or do not fit the recipe',
   },
+  'build.dockerfile-invalid': { kind: 'user', summary: 'a Dockerfile has a mistake' },
+  'build.step-failed': { kind: 'user', summary: 'a step of a Dockerfile failed' },
+  'build.base-unresolved': { kind: 'user', summary: 'a base image could not be pinned to a digest' },
+  'build.context-too-large': { kind: 'user', summary: 'a build context is larger than the limit' },
+  'build.no-builder': { kind: 'environment', summary: 'nothing on this machine can build a Dockerfile' },
   'build.signature-invalid': {
     kind: 'environment',
     summary: 'a package index is not signed by a trusted key',
@@ -120,6 +125,17 @@ export const errorCatalogue = {
     summary: 'another program turned IP forwarding off, which was turned on again',
   },
   'volume.in-use': { kind: 'environment', summary: 'a volume is still written by another instance' },
+
+  'docker.unreachable': { kind: 'environment', summary: 'no Docker Engine of this machine answers' },
+  'docker.forbidden': {
+    kind: 'environment',
+    summary: 'the server may not use the socket of the Docker Engine',
+  },
+  'docker.too-old': {
+    kind: 'environment',
+    summary: 'the Docker Engine does not speak the API that Basalt needs',
+  },
+  'docker.failed': { kind: 'environment', summary: 'the Docker Engine refused or failed at something' },
 
   'router.failed': { kind: 'environment', summary: 'HAProxy refused a command or is not running' },
   'router.restarted': {

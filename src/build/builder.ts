@@ -1,9 +1,9 @@
-import type { ImageDigest } from '../core/ids.ts'
+import type { Digest, ImageDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
 
 /**
- * Turns a recipe into an image in the content store. Same inputs, same digest, on any machine. An error that is the
- * recipe's has `details.problems`, a `RecipeProblem` for each mistake.
+ * Turns a recipe into an image in the content store. Same inputs, same digest, on any machine, unless `made` says how far
+ * that holds. An error that is the recipe's has `details.problems`, a `RecipeProblem` for each mistake.
  */
 export interface Builder<Recipe> {
   readonly name: string
@@ -23,6 +23,8 @@ export interface BuildContext {
   readonly revision: string | null
   /** What is copied differs from the revision, so that this says nothing of the bytes. */
   readonly dirty: boolean
+  /** Build once more without any cache, and see whether the same comes out. Only builders that run commands heed it. */
+  readonly check?: boolean
 }
 
 export interface RecipeProblem {
@@ -37,4 +39,23 @@ export interface BuiltImage {
   /** True when every layer came from the cache. */
   readonly cached: boolean
   readonly sizeBytes: number
+  /** Of builders that leave the work to another program. */
+  readonly made?: MadeBy
 }
+
+export interface MadeBy {
+  /** `buildkit`, and its version: in a release's `builders`. */
+  readonly program: string
+  readonly version: string
+  readonly grade: BuildGrade
+  /** Why it is no better, in sentences. */
+  readonly reasons: readonly string[]
+  /** What the program printed: a blob of the content store. */
+  readonly log: Digest
+}
+
+/**
+ * How far an image can be made again. `bit-reproducible`: two builds without caches gave the same bytes. `inputs pinned`:
+ * what goes in is known by digest, as far as Basalt can see. `recorded only`: something that went in is not.
+ */
+export type BuildGrade = 'bit-reproducible' | 'inputs pinned' | 'recorded only'

@@ -27,8 +27,8 @@ const timeWithoutHistory = 946_684_800
 export interface Source {
   /** Of paths relative to the folder; none at all have no history. */
   lastChange(paths: readonly string[]): Promise<LastChange>
-  /** The paths differ from HEAD, untracked files included, ignored ones not. */
-  isDirty(paths: readonly string[]): Promise<boolean>
+  /** The paths differ from HEAD, untracked files included, ignored ones not. `except` does not count. */
+  isDirty(paths: readonly string[], except?: string): Promise<boolean>
   /** No commit has the path yet, and git does not ignore it. */
   isNew(path: string): Promise<boolean>
 }
@@ -50,11 +50,14 @@ export async function openSource(folder: string, ports: SourcePorts, op: Op): Pr
   }
 
   const [facts, head] = await Promise.all([
-    git('rev-parse', '--is-shallow-repository', '--git-path', 'shallow'),
+    git('rev-parse', '--is-shallow-repository', '--git-path', 'shallow', '--show-prefix'),
     run('rev-parse', '--quiet', '--verify', 'HEAD'),
   ])
   const isEmpty = head.exitCode !== 0
-  const [isShallow = '', shallowFile = ''] = facts.trim().split('\n')
+  const [isShallow = '', shallowFile = '', prefix = ''] = facts.split('\n')
+  /** Of every changed path its name in the repository, after its state. */
+  const changes = async (paths: readonly string[]): Promise<readonly string[]> =>
+    (await git('status', '--porcelain', '-z', '--', ...paths)).split('\0').filter((line) => line !== '')
   return {
     async lastChange(paths) {
       if (isEmpty || paths.length === 0) return withoutHistory
@@ -64,8 +67,11 @@ export async function openSource(folder: string, ports: SourcePorts, op: Op): Pr
       const atBoundary = isShallow === 'true' && isBoundary(revision, join(folder, shallowFile))
       return { time: Number(time), revision, warnings: atBoundary ? [shallowWarning(folder)] : [] }
     },
-    isDirty: async (paths) =>
-      paths.length > 0 && (isEmpty || (await git('status', '--porcelain', '--', ...paths)) !== ''),
+    isDirty: async (paths, except) => {
+      if (paths.length === 0) return false
+      const excepted = except === undefined ? '' : `${prefix}${except}`
+      return isEmpty || (await changes(paths)).some((change) => change.slice('XY '.length) !== excepted)
+    },
     // Untracked, or added and not committed.
     isNew: async (path) => /^(?:\?\?|A)/.test(await git('status', '--porcelain', '--', path)),
   }

@@ -6,7 +6,7 @@ export const defaults = {
   writableSize: '64M',
   limits: { pids: 512 },
   stop: { signal: 'SIGTERM', grace: '10s' },
-  build: { suite: 'bookworm', workdir: '/' },
+  build: { suite: 'bookworm', workdir: '/', dockerfile: 'Dockerfile' },
   copy: { owner: '0:0' },
   expose: { host: '*', path: '/' },
   environment: { name: 'staging', target: 'local', ingress: 8080, warm: '10m', watch: '5s' },

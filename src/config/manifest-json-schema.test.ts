@@ -86,6 +86,7 @@ describe('the reference', () => {
     expect(titles).toEqual([
       'The top level',
       '`services.<name>`',
+      '`services.<name>.build` with a Dockerfile',
       '`services.<name>.build`',
       '`services.<name>.build.copy[]`',
       '`services.<name>.ports[]`',

@@ -12,9 +12,12 @@ interface Section {
 
 /** docs/manifest.md: every key of basalt.yaml, made from the schema so that it cannot drift from the parser. */
 export function manifestReference(): string {
-  const tables = sections('', manifestSchema, new Set()).map(({ title, block }) =>
-    [`### ${title === '' ? 'The top level' : `\`${title}\``}`, '', ...table(block)].join('\n'),
-  )
+  const tables = sections('', manifestSchema, new Set()).map(({ title, block }) => {
+    // Of two blocks in one place.
+    const kind = block.meta()?.title
+    const heading = title === '' ? 'The top level' : `\`${title}\`${kind === undefined ? '' : ` ${kind}`}`
+    return [`### ${heading}`, '', ...table(block)].join('\n')
+  })
   return `${[introduction, `## Example\n\n\`\`\`yaml\n${exampleManifest}\`\`\``, rules, `## Every key`, ...tables].join('\n\n')}\n`
 }
 

@@ -450,7 +450,8 @@ environments:
     ['command: ["", x]', /^5:15 the program has no name/],
     ['env: [A=b]', /^5:5 `services.web.env` is a list \| It must be a block of `NAME: value` lines/],
     ['env: { A: { b: c } }', /^5:12 `services.web.env.A` is a block of keys/],
-    ['build: .', /^5:12 `services.web.build` is the text `\.` \| It must be a recipe/],
+    ['build: .', '4:5 `build` and `image` are both given | Keep one of them.'],
+    ['build: { context: . }', '4:5 `build` and `image` are both given | Keep one of them.'],
     ['build: { base: scratch }', '4:5 `build` and `image` are both given | Keep one of them.'],
   ])('%j', (keys, expected) => {
     const found = mistakes(withService(keys))

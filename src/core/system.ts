@@ -18,6 +18,7 @@ export interface ServiceSpec {
 
 export type ImageSource =
   | { readonly kind: 'native'; readonly recipe: NativeRecipe<RecipeBase> }
+  | { readonly kind: 'dockerfile'; readonly recipe: DockerfileRecipe }
   /** In the content store. */
   | { readonly kind: 'image'; readonly digest: Digest }
   | RegistrySource
@@ -145,6 +146,28 @@ export type PinnedBase =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'debian'; readonly suite: string }
   | { readonly kind: 'image'; readonly digest: Digest }
+
+/** A Dockerfile, built by what the machine has for it. Paths are relative to the folder of basalt.yaml. */
+export interface DockerfileRecipe {
+  /** The folder that the build can see; `.` is the folder of basalt.yaml. */
+  readonly context: string
+  /** Relative to the context. */
+  readonly dockerfile: string
+  /** The stage that is built; null: the last one. */
+  readonly target: string | null
+  /** Everybody who has the release can read them. */
+  readonly args: Readonly<Record<string, string>>
+  /** Sorted by id. */
+  readonly secrets: readonly SecretFile[]
+  /** Patterns as in .dockerignore, after those of the file. */
+  readonly ignore: readonly string[]
+}
+
+/** For `RUN --mount=type=secret,id=…`: its bytes go to that step, and nowhere else. */
+export interface SecretFile {
+  readonly id: string
+  readonly file: string
+}
 
 export interface CopySpec {
   readonly from: string

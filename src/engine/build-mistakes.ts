@@ -57,7 +57,7 @@ interface Mistake extends Problem {
 function mistakesOf(manifest: LoadedManifest, { service, source, error }: FailedBuild): readonly Mistake[] {
   if (!hasPlace(error)) return []
   const { file } = manifest
-  const base = ['services', service, source.kind === 'native' ? 'build' : 'image']
+  const base = ['services', service, 'recipe' in source ? 'build' : 'image']
   return problemsOf(error, source).map(({ part, message, remedy }) => {
     const place = manifest.locate([...base, ...part]) ?? { line: 1, column: 1 }
     return { file, line: place.line, column: place.column, message, remedy: remedy ?? '', error }
@@ -76,6 +76,7 @@ function problemsOf(error: BasaltError, source: ImageSource): readonly RecipePro
 }
 
 function namedDigest(source: ImageSource): string | null {
+  if (source.kind === 'dockerfile') return null
   const image = source.kind === 'native' ? source.recipe.base : source
   return image.kind === 'image' ? image.digest : null
 }

@@ -41,7 +41,15 @@ type Build = Builder<NativeRecipe>['build']
 /** A run whose images are made by `build`. */
 async function run(build: (lock: PackageLock) => Build, update = false): Promise<SystemBuild> {
   const system = createSystemBuilder({
-    openBuilder: (lock) => ({ name: 'native', version: '1', build: build(lock) }),
+    openBuilders: ({ packages }) => ({
+      native: { name: 'native', version: '1', build: build(packages) },
+      dockerfile: {
+        name: 'dockerfile',
+        version: '1',
+        build: () => Promise.reject(new Error('not asked for')),
+      },
+    }),
+    readText: async () => '',
     openSource: (place, op) => openSource(place, { exec, environment: process.env }, op),
     openResolver: (lock) => createImageResolver({ lock, ...registry }),
     imageSizeBytes: async (digest) => {
@@ -52,7 +60,7 @@ async function run(build: (lock: PackageLock) => Build, update = false): Promise
   })
   const manifest = await loadManifest(folder)
   const op = { signal: new AbortController().signal, notify: (event: ProgressEvent) => events.push(event) }
-  return system.build(manifest, { update }, op)
+  return system.build(manifest, { update, check: false, log: false }, op)
 }
 
 const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)

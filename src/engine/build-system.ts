@@ -1,26 +1,40 @@
 import { basename, dirname, join } from 'node:path'
-import type { Builder } from '../build/builder.ts'
+import type { BuildContext, Builder, BuiltImage } from '../build/builder.ts'
 import type { ImageLock } from '../build/image-lock.ts'
 import type { ImageResolver } from '../build/image-resolver.ts'
-import { packageLockDigest, readLock, writeLock } from '../build/lock-file.ts'
-import type { PackageLock } from '../build/package-lock.ts'
+import { type BuildLock, packageLockDigest, readLock, writeLock } from '../build/lock-file.ts'
 import type { Source } from '../build/source.ts'
 import type { LoadedManifest } from '../config/load-manifest.ts'
-import type { ImageDigest } from '../core/ids.ts'
+import type { Digest, ImageDigest } from '../core/ids.ts'
 import type { Op } from '../core/op.ts'
-import type { NativeRecipe, RecipeBase, RegistrySource, ServiceSpec } from '../core/system.ts'
+import type {
+  DockerfileRecipe,
+  ImageSource,
+  NativeRecipe,
+  RecipeBase,
+  RegistrySource,
+  ServiceSpec,
+} from '../core/system.ts'
 import { buildError, type FailedBuild, inBase, isMistake } from './build-mistakes.ts'
 import type { ServiceBuild, SystemBuilder } from './system-builder.ts'
 
 export interface SystemBuilderPorts {
-  /** One builder for each run: it shares the run's lock. */
-  readonly openBuilder: (lock: PackageLock) => Builder<NativeRecipe> | Promise<Builder<NativeRecipe>>
+  /** Builders for one run: they share its lock. */
+  readonly openBuilders: (lock: BuildLock) => Builders | Promise<Builders>
   /** One for each run, likewise. */
   readonly openResolver: (lock: ImageLock) => ImageResolver | Promise<ImageResolver>
+  /** A document of the content store. */
+  readonly readText: (digest: Digest) => Promise<string>
   /** What git knows of a folder. */
   readonly openSource: (folder: string, op: Op) => Promise<Source>
   /** Size of an image that is named by digest; rejects with `image.unknown`. */
   readonly imageSizeBytes: (image: ImageDigest) => Promise<number>
+}
+
+/** One for each kind of recipe. */
+export interface Builders {
+  readonly native: Builder<NativeRecipe>
+  readonly dockerfile: Builder<DockerfileRecipe>
 }
 
 const lockName = 'basalt.lock'
@@ -28,11 +42,11 @@ const lockName = 'basalt.lock'
 /** Builds the services of a manifest at the same time; the lock is written once, when all succeeded. */
 export function createSystemBuilder(ports: SystemBuilderPorts): SystemBuilder {
   return {
-    async build(manifest, { update }, op) {
+    async build(manifest, { update, check, log }, op) {
       const folder = dirname(manifest.file)
       const lockFile = join(folder, lockName)
       const [lock, source] = await Promise.all([readLock(lockFile, { update }), ports.openSource(folder, op)])
-      const builder = await ports.openBuilder(lock.packages)
+      const builders = await ports.openBuilders(lock)
       const resolver = await ports.openResolver(lock.images)
       const services = Object.entries(manifest.system.services)
       const inputs = [
@@ -43,7 +57,11 @@ export function createSystemBuilder(ports: SystemBuilderPorts): SystemBuilder {
       const change = source.lastChange(inputs)
       // Awaited below; until then it must not count as unhandled.
       change.catch(() => {})
-      const results = await buildServices({ ports, builder, resolver, source, manifest }, services, op)
+      const results = await buildServices(
+        { ports, builders, resolver, source, manifest, check, log },
+        services,
+        op,
+      )
       const { revision, warnings } = await change
       if (await writeLock(lockFile, lock))
         op.notify?.({ code: 'build.lock-written', message: `${lockName} was written: commit it` })
@@ -53,12 +71,25 @@ export function createSystemBuilder(ports: SystemBuilderPorts): SystemBuilder {
         images: Object.fromEntries(results.map(({ service, image }) => [service, image])),
         results,
         source: { revision, dirty: await isDirty(source, inputs) },
-        builders: isNative ? { [builder.name]: builder.version } : {},
+        builders: {
+          ...(isNative ? { [builders.native.name]: builders.native.version } : {}),
+          ...programsOf(results),
+        },
         lock: packageLockDigest(lock.packages),
         pins: resolver.pins(),
       }
     },
   }
+}
+
+/** What made images for our builders, by name; several versions where not all were built at one time. */
+function programsOf(results: readonly ServiceBuild[]): Readonly<Record<string, string>> {
+  const programs = new Map<string, Set<string>>()
+  for (const { made } of results)
+    if (made !== null) programs.set(made.program, (programs.get(made.program) ?? new Set()).add(made.version))
+  return Object.fromEntries(
+    [...programs].map(([name, versions]) => [name, [...versions].toSorted().join(', ')]),
+  )
 }
 
 /**
@@ -67,13 +98,20 @@ export function createSystemBuilder(ports: SystemBuilderPorts): SystemBuilder {
  */
 async function isDirty(source: Source, inputs: readonly string[]): Promise<boolean> {
   const lockIsNew = await source.isNew(lockName)
-  return source.isDirty(lockIsNew ? inputs.filter((path) => path !== lockName) : inputs)
+  return lockIsNew
+    ? source.isDirty(
+        inputs.filter((path) => path !== lockName),
+        lockName,
+      )
+    : source.isDirty(inputs)
 }
 
 /** What the builds of one run share. */
 interface BuildRun {
   readonly ports: SystemBuilderPorts
-  readonly builder: Builder<NativeRecipe>
+  readonly builders: Builders
+  readonly check: boolean
+  readonly log: boolean
   readonly resolver: ImageResolver
   readonly source: Source
   readonly manifest: LoadedManifest
@@ -112,25 +150,47 @@ async function buildServices(
 }
 
 async function buildService(
-  { ports, builder, resolver, source, manifest }: BuildRun,
+  run: BuildRun,
   service: string,
-  spec: ServiceSpec,
+  { source }: ServiceSpec,
   op: Op,
 ): Promise<ServiceBuild> {
   const since = performance.now()
-  const elapsedMs = (): number => Math.round(performance.now() - since)
-  if (spec.source.kind === 'image' || spec.source.kind === 'reference') {
-    const { digest } = await pinned(spec.source, resolver, service, op)
-    const sizeBytes = await ports.imageSizeBytes(digest)
-    return { service, image: digest, cached: true, sizeBytes, durationMs: elapsedMs() }
+  const built = await builtImage(run, service, source, op)
+  const { made = null, ...image } = built
+  const output = run.log && made !== null ? await run.ports.readText(made.log) : null
+  return { service, ...image, made, output, durationMs: Math.round(performance.now() - since) }
+}
+
+async function builtImage(run: BuildRun, service: string, source: ImageSource, op: Op): Promise<BuiltImage> {
+  const { builders, resolver } = run
+  switch (source.kind) {
+    case 'image':
+    case 'reference': {
+      const { digest } = await pinned(source, resolver, service, op)
+      return { image: digest, cached: true, sizeBytes: await run.ports.imageSizeBytes(digest) }
+    }
+    case 'native': {
+      const base = await inBase(() => pinned(source.recipe.base, resolver, service, op))
+      return builders.native.build({ ...source.recipe, base }, await contextOf(run, service, source), op)
+    }
+    case 'dockerfile':
+      return builders.dockerfile.build(source.recipe, await contextOf(run, service, source), op)
   }
-  const { recipe } = spec.source
-  const base = await inBase(() => pinned(recipe.base, resolver, service, op))
-  const inputs = pathsOf(spec.source)
-  const [{ time, revision }, dirty] = await Promise.all([source.lastChange(inputs), source.isDirty(inputs)])
-  const context = { service, folder: dirname(manifest.file), sourceTime: time, revision, dirty }
-  const built = await builder.build({ ...recipe, base }, context, op)
-  return { service, ...built, durationMs: elapsedMs() }
+}
+
+async function contextOf(
+  { source, manifest, check }: BuildRun,
+  service: string,
+  own: ImageSource,
+): Promise<BuildContext> {
+  const inputs = pathsOf(own)
+  const [{ time, revision }, dirty] = await Promise.all([
+    source.lastChange(inputs),
+    // What a build writes itself is no part of what is built.
+    source.isDirty(inputs, lockName),
+  ])
+  return { service, folder: dirname(manifest.file), sourceTime: time, revision, dirty, check }
 }
 
 /** With the digest that is built from. */
@@ -146,5 +206,10 @@ async function pinned<Base extends RecipeBase>(
 
 type PinnedImage = Extract<RecipeBase, { readonly kind: 'image' }>
 
-const pathsOf = (source: ServiceSpec['source']): readonly string[] =>
-  source.kind === 'native' ? source.recipe.copy.map(({ from }) => from) : []
+/** Relative to the folder of basalt.yaml. */
+function pathsOf(source: ImageSource): readonly string[] {
+  if (source.kind === 'native') return source.recipe.copy.map(({ from }) => from)
+  if (source.kind !== 'dockerfile') return []
+  const { context, dockerfile } = source.recipe
+  return [...new Set([context, join(context, dockerfile)])]
+}

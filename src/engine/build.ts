@@ -14,11 +14,11 @@ export async function build(ports: EnginePorts, request: BuildRequest, op: Op): 
 export async function buildManifest(
   ports: EnginePorts,
   manifest: LoadedManifest,
-  request: Pick<BuildRequest, 'actor' | 'update'>,
+  request: Omit<BuildRequest, 'file'>,
   op: Op,
 ): Promise<BuildResult> {
   const since = performance.now()
-  const built = await ports.builder.build(manifest, { update: request.update }, op)
+  const built = await ports.builder.build(manifest, request, op)
   const { images, source, builders, lock } = built
   const release = freeze(manifest.system, { images, source, builders, lock })
   const { name, created } = await recordRelease(ports, release, {

@@ -51,7 +51,7 @@ async function releaseFor(
     })
   const name =
     release === null && manifest !== null
-      ? (await buildManifest(ports, manifest, { actor, update: false }, op)).release
+      ? (await buildManifest(ports, manifest, { actor, update: false, check: false, log: false }, op)).release
       : findRelease(systemOf(id), ports.journal.system(systemOf(id)), release ?? '').release
   return { name, release: await ports.releases.get(name.digest) }
 }

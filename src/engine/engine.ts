@@ -5,6 +5,7 @@ import type { Op } from '../core/op.ts'
 import type { Release, ReleaseName } from '../core/release.ts'
 import type { TreeHead, VerifiedHead } from '../store/store.ts'
 import type { LogLine, RequestFigures } from '../targets/target.ts'
+import type { ServiceBuild } from './system-builder.ts'
 
 /**
  * Everything a person or a pipeline can ask of Basalt; one file per verb implements it. The server exposes it
@@ -65,6 +66,10 @@ export interface BuildRequest {
   readonly actor: Actor
   /** Resolve packages and tags of images anew and rewrite basalt.lock. */
   readonly update: boolean
+  /** Build each Dockerfile once more without caches, and grade it by what comes out. */
+  readonly check: boolean
+  /** Answer with what the builds of Dockerfiles printed. */
+  readonly log: boolean
 }
 
 export interface BuildResult {
@@ -72,13 +77,7 @@ export interface BuildResult {
   /** False when an identical release existed already. */
   readonly created: boolean
   readonly dirty: boolean
-  readonly images: readonly {
-    readonly service: string
-    readonly image: ImageDigest
-    readonly cached: boolean
-    readonly sizeBytes: number
-    readonly durationMs: number
-  }[]
+  readonly images: readonly ServiceBuild[]
   /** Which digests the images have that basalt.yaml names by tag. */
   readonly pins: readonly ImagePin[]
   readonly durationMs: number

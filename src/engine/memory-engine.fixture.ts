@@ -79,6 +79,8 @@ export async function startMemoryEngine(
           cached: true,
           sizeBytes: 1,
           durationMs: 1,
+          made: null,
+          output: null,
         }))
         return {
           images,

@@ -1,3 +1,4 @@
+import type { MadeBy } from '../build/builder.ts'
 import type { ImagePin } from '../build/image-resolver.ts'
 import type { LoadedManifest } from '../config/load-manifest.ts'
 import type { BuiltSystem } from '../core/freeze.ts'
@@ -6,7 +7,16 @@ import type { Op } from '../core/op.ts'
 
 /** Builds every image of a system, at the same time where it can, each from a clean state. */
 export interface SystemBuilder {
-  build(manifest: LoadedManifest, options: { readonly update: boolean }, op: Op): Promise<SystemBuild>
+  build(manifest: LoadedManifest, options: SystemBuildOptions, op: Op): Promise<SystemBuild>
+}
+
+export interface SystemBuildOptions {
+  /** Resolve all that basalt.lock pins anew. */
+  readonly update: boolean
+  /** Build what runs commands a second time, and see whether the same comes out. */
+  readonly check: boolean
+  /** Tell what the programs printed that built. */
+  readonly log: boolean
 }
 
 export interface SystemBuild extends BuiltSystem {
@@ -22,4 +32,8 @@ export interface ServiceBuild {
   readonly cached: boolean
   readonly sizeBytes: number
   readonly durationMs: number
+  /** Null where Basalt made it itself, or nobody had to. */
+  readonly made: MadeBy | null
+  /** What the program printed; null where it was not asked for, or there is none. */
+  readonly output: string | null
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openDockerfileBuilder } from '../build/dockerfile/open-dockerfile-builder.ts'
 import { createImageResolver } from '../build/image-resolver.ts'
 import { openSource } from '../build/source.ts'
 import { type DeploymentId, environmentNameOf, systemOf } from '../core/ids.ts'
@@ -17,6 +18,7 @@ import { loadImage } from '../images/image.ts'
 import { createImageRoots, type ImageRoots } from '../images/image-roots.ts'
 import { importImages } from '../images/import-images.ts'
 import { openContentStore } from '../images/oci-layout-store.ts'
+import { parseReference } from '../images/reference.ts'
 import { openRegistry } from '../images/registry/server/open-registry.ts'
 import type { RetainedRelease } from '../images/registry/server/release-shares.ts'
 import { createReleaseShelf } from '../images/release-shelf.ts'
@@ -157,8 +159,22 @@ const openSystemBuilder = (
   registries: ReturnType<typeof openRegistries>,
 ): SystemBuilder =>
   createSystemBuilder({
-    openBuilder: async (lock) =>
-      (await nativeBuilder()).openNativeBuilder({ store, cacheFolder, lock, environment: process.env }),
+    openBuilders: async ({ packages, images }) => ({
+      native: (await nativeBuilder()).openNativeBuilder({
+        store,
+        cacheFolder,
+        lock: packages,
+        environment: process.env,
+      }),
+      dockerfile: openDockerfileBuilder({
+        store,
+        cacheFolder,
+        pins: images,
+        resolveImage: async (text, op) => (await registries.resolve(parseReference(text), op)).digest,
+        environment: process.env,
+      }),
+    }),
+    readText: async (digest) => (await store.read(digest)).toString(),
     openResolver: (lock) =>
       createImageResolver({ lock, registry: registries, find: (digest) => findPulledImage(store, digest) }),
     openSource: (source, op) => openSource(source, { exec, environment: process.env }, op),

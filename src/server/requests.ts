@@ -27,7 +27,8 @@ const scope = {
   environment: name.nullable().default(null),
 }
 
-export const buildBody = z.strictObject({ file, update: z.boolean().default(false) })
+const off = z.boolean().default(false)
+export const buildBody = z.strictObject({ file, update: off, check: off, log: off })
 
 export const deployBody = z.strictObject({
   ...scope,

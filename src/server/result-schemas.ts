@@ -82,7 +82,24 @@ const build: z.ZodType<BuildResult> = z.object({
   created: z.boolean(),
   dirty: z.boolean(),
   images: z.array(
-    z.object({ service: z.string(), image: digest, cached: z.boolean(), sizeBytes: count, durationMs }),
+    z.object({
+      service: z.string(),
+      image: digest,
+      cached: z.boolean(),
+      sizeBytes: count,
+      durationMs,
+      /** Null where Basalt made it itself, or nobody had to. */
+      made: z
+        .object({
+          program: z.string(),
+          version: z.string(),
+          grade: z.enum(['bit-reproducible', 'inputs pinned', 'recorded only']),
+          reasons: z.array(z.string()),
+          log: digest,
+        })
+        .nullable(),
+      output: z.string().nullable().describe('What the program printed, where that was asked for.'),
+    }),
   ),
   pins: z
     .array(z.object({ reference: z.string(), digest, previous: digest.nullable() }))

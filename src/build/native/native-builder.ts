@@ -6,6 +6,7 @@ import type { ContentStore } from '../../images/content-store.ts'
 import { diskError } from '../../util/disk-error.ts'
 import { removeLeftovers } from '../../util/remove-leftovers.ts'
 import type { BuildContext, Builder, BuiltImage } from '../builder.ts'
+import { inPart } from '../recipe-part.ts'
 import { readBaseImage } from './base-image.ts'
 import { nativeBuilderVersion } from './builder-version.ts'
 import { copyLayer } from './copy-layer.ts'
@@ -14,7 +15,6 @@ import { writeImage } from './image-writer.ts'
 import { type Layer, type LayerCache, openLayerCache } from './layer-cache.ts'
 import { notifyLayer } from './layer-progress.ts'
 import type { PackageSource } from './package-source.ts'
-import { inPart } from './recipe-part.ts'
 
 export interface NativeBuilderPorts {
   readonly store: ContentStore

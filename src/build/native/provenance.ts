@@ -1,6 +1,6 @@
 import type { ImageDigest } from '../../core/ids.ts'
+import type { Attachment } from '../referrer.ts'
 import type { ImageParts } from './image-parts.ts'
-import type { Attachment } from './referrer.ts'
 import { packageUrl } from './software-bill.ts'
 
 const mediaType = 'application/vnd.in-toto+json'

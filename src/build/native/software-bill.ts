@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Digest, ImageDigest } from '../../core/ids.ts'
 import type { LockedPackage } from '../package-lock.ts'
+import type { Attachment } from '../referrer.ts'
 import type { ImageParts } from './image-parts.ts'
-import type { Attachment } from './referrer.ts'
 
 const mediaType = 'application/vnd.cyclonedx+json'
 /** CycloneDX wants one. An image has none, and the service that it is built for first is chance. */

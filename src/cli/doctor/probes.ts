@@ -122,6 +122,13 @@ export const probes: readonly Probe[] = [
     find: program('dpkg-deb', '--version'),
   },
   {
+    name: 'dockerfiles',
+    purpose: 'builds services that have a Dockerfile',
+    required: false,
+    remedy: 'Needed only by Dockerfiles: apt-get install docker.io, or apt-get install buildah',
+    find: findDockerfileBuilder,
+  },
+  {
     name: 'git',
     purpose: 'tells which commit a release was built from',
     required: false,
@@ -186,6 +193,25 @@ export const probes: readonly Probe[] = [
     },
   },
 ]
+
+/** The oldest API that the Dockerfile builder can use; see docs/dockerfile.md. */
+const lowestEngineApi = [1, 41] as const
+
+async function findDockerfileBuilder(machine: Machine): Promise<Finding> {
+  const format = '{{.Server.Version}} {{.Server.APIVersion}}'
+  const [engine, buildah] = await Promise.all([
+    machine.run('docker', 'version', '--format', format),
+    machine.run('buildah', '--version'),
+  ])
+  const [version = '', api = ''] = engine?.exitCode === 0 ? engine.stdout.trim().split(' ') : []
+  if (version !== '' && atLeast(api, lowestEngineApi)) return found(`Docker Engine ${version}`)
+  const trouble =
+    version !== ''
+      ? `Docker Engine ${version} is older than 20.10`
+      : (engine?.stderr.trim().split('\n').at(-1) ?? 'there is no Docker Engine')
+  if (buildah?.exitCode === 0) return found(`${buildah.stdout.trim()}; ${trouble}`)
+  return poor(`${trouble}, and no buildah`)
+}
 
 function aptMirrors(machine: Machine): readonly string[] {
   const folder = '/etc/apt/sources.list.d'

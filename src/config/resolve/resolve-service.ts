@@ -1,8 +1,11 @@
 import type { ImageSource, RunSpec, ServiceSpec } from '../../core/system.ts'
 import { closestName } from '../closest-name.ts'
 import { defaults } from '../defaults.ts'
+import type { DockerfileManifest } from '../schema/dockerfile-schema.ts'
+import type { RecipeManifest } from '../schema/recipe-schema.ts'
 import type { ServiceManifest } from '../schema/service-schema.ts'
 import { resolveArguments } from './resolve-arguments.ts'
+import { resolveDockerfile } from './resolve-dockerfile.ts'
 import { type PlacedExpose, resolveExpose } from './resolve-expose.ts'
 import { resolveHealth } from './resolve-health.ts'
 import { resolveImage } from './resolve-image.ts'
@@ -56,10 +59,9 @@ export function resolveService(
 }
 
 function resolveSource(service: ServiceManifest, scope: Scope): ImageSource | null {
-  const build = scope.within('build')
-  const recipe = service.build === undefined ? null : resolveRecipe(service.build, build)
+  const own = resolveBuild(service, scope)
   if (service.image !== undefined) {
-    if (recipe !== null && scope.isSound('image'))
+    if (own !== null && scope.isSound('image'))
       scope.report(['image'], '`build` and `image` are both given', 'Keep one of them.', 'key')
     return scope.isSound('image') ? resolveImage(service.image, scope, ['image']) : null
   }
@@ -70,13 +72,26 @@ function resolveSource(service: ServiceManifest, scope: Scope): ImageSource | nu
       'Say how its image is built, or name one.',
       'key',
     )
+  return own
+}
+
+function resolveBuild(service: ServiceManifest, scope: Scope): ImageSource | null {
+  const written = service.build
+  if (written === undefined) return null
+  const build = scope.within('build')
+  if (typeof written === 'string' || isDockerfile(written)) {
+    const recipe = resolveDockerfile(written, build)
+    return recipe === null ? null : { kind: 'dockerfile', recipe }
+  }
+  const recipe = resolveRecipe(written, build)
   if (recipe === null) return null
   if (
+    service.image === undefined &&
     build.isSound('base', 'entrypoint') &&
     scope.isSound('command') &&
     recipe.base.kind !== 'image' &&
     recipe.base.kind !== 'reference' &&
-    service.build?.entrypoint === undefined &&
+    written.entrypoint === undefined &&
     service.command === undefined
   )
     scope.report(
@@ -87,6 +102,10 @@ function resolveSource(service: ServiceManifest, scope: Scope): ImageSource | nu
     )
   return { kind: 'native', recipe }
 }
+
+/** By the key that a recipe of the native builder has not. */
+const isDockerfile = (build: RecipeManifest | DockerfileManifest): build is DockerfileManifest =>
+  typeof build === 'object' && build !== null && 'context' in build
 
 function resolveNeeds(
   name: string,

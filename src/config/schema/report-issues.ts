@@ -41,7 +41,11 @@ function reportIssue(issue: Issue, base: ManifestPath, root: unknown, problems: 
 function fittingBranch(branches: readonly (readonly Issue[])[], value: unknown): readonly Issue[] | null {
   if (value === null || value === undefined) return null
   const fits = branches.filter((branch) => !branch.some(complainsOfType))
-  return fits.length === 1 ? (fits[0] ?? null) : null
+  if (fits.length <= 1) return fits[0] ?? null
+  // Of several kinds of blocks the one is meant that knows most of what is written; in doubt the last one.
+  const strangers = (branch: readonly Issue[]): number =>
+    branch.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 0), 0)
+  return fits.toReversed().toSorted((a, b) => strangers(a) - strangers(b))[0] ?? null
 }
 
 function complainsOfType(issue: Issue): boolean {
@@ -53,7 +57,11 @@ function complainsOfType(issue: Issue): boolean {
 function reportUnknownKey(path: ManifestPath, root: unknown, problems: ProblemList): void {
   const key = String(path.at(-1))
   const around = path.slice(0, -1)
-  const known = keysAt(manifestSchema, around)
+  const possible = keysAt(manifestSchema, around)
+  // Where several kinds of blocks may stand, a key of one is a stranger in the others.
+  const known = possible.filter((name) => name !== key)
+  const otherKind =
+    known.length < possible.length ? 'It goes with another kind of block than the rest.' : null
   const close = closestName(key, known)
   const familiar = Object.hasOwn(familiarKeys, key) ? familiarKeys[key] : undefined
   const meant =
@@ -63,7 +71,8 @@ function reportUnknownKey(path: ManifestPath, root: unknown, problems: ProblemLi
     if (valueAt(root, [...around, name]) === undefined) problems.spoil([...around, name])
   const listed = `Known are ${known.map((name) => `\`${name}\``).join(', ')}.`
   const remedy =
-    close !== null ? `did you mean \`${close}\`?` : familiar === undefined ? listed : sentence(familiar)
+    otherKind ??
+    (close !== null ? `did you mean \`${close}\`?` : familiar === undefined ? listed : sentence(familiar))
   problems.report(path, `\`${key}\` is not known here`, remedy, 'key')
   problems.spoil(path)
 }

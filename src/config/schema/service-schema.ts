@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { defaults } from '../defaults.ts'
+import { dockerfileFolder, dockerfileSchema } from './dockerfile-schema.ts'
 import { exposeSchema } from './expose-schema.ts'
 import { recipeSchema } from './recipe-schema.ts'
 import {
@@ -101,9 +102,17 @@ export const replicasSchema = whole('a whole number from 1 to 1000', 1, 1000)
 
 export const serviceSchema = z.strictObject(
   {
-    build: recipeSchema.optional().meta({
-      description: 'How its image is built, from a clean state, without Docker. Either this or `image`.',
-    }),
+    build: z
+      .union([dockerfileFolder, dockerfileSchema, recipeSchema], {
+        error:
+          'a folder with a Dockerfile such as `./web`, a block with `context`, or a recipe: a block with `base`, `packages`, `copy`, `entrypoint` …',
+      })
+      .optional()
+      .meta({
+        description:
+          'How its image is built: by a Dockerfile, or by a recipe, from a clean state, without Docker. Either this or `image`.',
+        examples: ['./web'],
+      }),
     image: imageName.optional().meta({
       description:
         'A ready image: by its name in a registry, with Docker’s defaults, or by the digest of one in the store. A tag is resolved to a digest once, by the first build, and pinned in basalt.lock. Either this or `build`.',

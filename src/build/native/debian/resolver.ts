@@ -1,5 +1,5 @@
 import { BasaltError } from '../../../errors.ts'
-import { mistakes } from '../recipe-part.ts'
+import { mistakes } from '../../recipe-part.ts'
 import { type Constraint, parseRelations, type Relation, relationText, satisfies } from './dependency.ts'
 import { isMaintainerOnly } from './maintainer-only.ts'
 import { nearNames } from './near-names.ts'

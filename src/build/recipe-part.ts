@@ -1,5 +1,5 @@
-import { BasaltError, invariant } from '../../errors.ts'
-import type { RecipeProblem } from '../builder.ts'
+import { BasaltError, invariant } from '../errors.ts'
+import type { RecipeProblem } from './builder.ts'
 
 /**
  * Says of a mistake in which part of the recipe it is. What is the machine's fault passes through, and so does what

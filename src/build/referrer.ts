@@ -1,8 +1,8 @@
-import { canonicalJson, digestOfBytes } from '../../core/digest.ts'
-import type { ContentStore, Descriptor } from '../../images/content-store.ts'
-import { mediaTypes } from '../../images/descriptor.ts'
+import { canonicalJson, digestOfBytes } from '../core/digest.ts'
+import type { ContentStore, Descriptor } from '../images/content-store.ts'
+import { mediaTypes } from '../images/descriptor.ts'
 
-/** A document about an image. */
+/** A document about an image: JSON, written canonically, or bytes as they are. */
 export interface Attachment {
   /** The document's own media type, and the type of the artifact. */
   readonly mediaType: string
@@ -29,7 +29,8 @@ export async function attach(
   store: ContentStore,
   created: string,
 ): Promise<Descriptor> {
-  const content = Buffer.from(canonicalJson(document))
+  const content =
+    document instanceof Uint8Array ? Buffer.from(document) : Buffer.from(canonicalJson(document))
   const manifest = Buffer.from(
     canonicalJson({
       schemaVersion: 2,

@@ -1,0 +1,91 @@
+import { createServer } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import { type SyncedFolder, sendFolder } from './file-sync.ts'
+import { answerCall, type GrpcMethod, GrpcNotFound } from './grpc-stream.ts'
+import { bytesField, readFields, varintField } from './protobuf.ts'
+
+/** What BuildKit may ask of whoever builds. */
+export interface SessionOffer {
+  /** By name: `context`, `dockerfile`. */
+  readonly folders: ReadonlyMap<string, SyncedFolder>
+  /** By id. They are read when a step asks for one, and kept nowhere. */
+  readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>
+}
+
+export interface Session {
+  readonly methods: readonly string[]
+  /** Serves BuildKit on a connection that was handed over by `POST /session`. */
+  serve(connection: Duplex): void
+  /** The first failure of ours: BuildKit tells it in its own words, or hangs up. */
+  failure(): unknown
+  close(): void
+}
+
+/**
+ * The client's half of a BuildKit session (moby/buildkit, session/): a gRPC server at the end of a connection that the
+ * client opened. It offers nothing but what this build needs: no other folder, no agent, no credentials.
+ */
+export function createSession(offer: SessionOffer): Session {
+  let failure: unknown
+  const remembering =
+    (method: GrpcMethod): GrpcMethod =>
+    async (call) => {
+      try {
+        await method(call)
+      } catch (cause) {
+        failure ??= cause
+        throw cause
+      }
+    }
+  const methods = new Map<string, GrpcMethod>([
+    ['/grpc.health.v1.Health/Check', (call) => answer(call, () => varintField(1, serving))],
+    ['/moby.filesync.v1.FileSync/DiffCopy', remembering((call) => syncFolder(call, offer))],
+    [
+      '/moby.buildkit.secrets.v1.Secrets/GetSecret',
+      (call) => answer(call, (asked) => secretOf(asked, offer)),
+    ],
+  ])
+  const server = createServer()
+  const connections: Duplex[] = []
+  server.on('stream', (stream, headers) => void answerCall(stream, headers, methods))
+  server.on('sessionError', () => {})
+  return {
+    methods: [...methods.keys()],
+    serve(connection) {
+      connection.on('error', () => {})
+      connections.push(connection)
+      server.emit('connection', connection)
+    },
+    failure: () => failure,
+    close() {
+      for (const connection of connections) connection.destroy()
+    },
+  }
+}
+
+/** Of grpc.health.v1. */
+const serving = 1
+
+type Call = Parameters<GrpcMethod>[0]
+
+/** A call of one message each way. */
+async function answer(call: Call, reply: (asked: Buffer) => Buffer | Promise<Buffer>): Promise<void> {
+  for await (const message of call.messages()) return call.send(await reply(message))
+}
+
+async function syncFolder(call: Call, { folders }: SessionOffer): Promise<void> {
+  const name = String(call.metadata['dir-name'] ?? '')
+  const folder = folders.get(name)
+  if (folder === undefined) throw new GrpcNotFound(`no folder ${name} is offered`)
+  await sendFolder(call, folder)
+}
+
+async function secretOf(asked: Buffer, { secrets }: SessionOffer): Promise<Buffer> {
+  let id = ''
+  for (const field of readFields(asked))
+    if (field.kind === 'bytes' && field.number === 1) id = field.value.toString()
+  const secret = secrets.get(id)
+  // BuildKit takes "not found" for a secret that is not required.
+  if (secret === undefined) throw new GrpcNotFound(`secret ${id} not found`)
+  return bytesField(1, await secret())
+}

@@ -35,6 +35,7 @@ import { serverStartCommand } from './commands/server-start.ts'
 import { serverStatusCommand } from './commands/server-status.ts'
 import { serverStopCommand } from './commands/server-stop.ts'
 import { statusCommand } from './commands/status.ts'
+import { upCommand } from './commands/up.ts'
 import { validateCommand } from './commands/validate.ts'
 import { versionCommand } from './commands/version.ts'
 
@@ -42,6 +43,7 @@ const commands: readonly Command[] = [
   initCommand,
   validateCommand,
   buildCommand,
+  upCommand,
   planCommand,
   deployCommand,
   rollbackCommand,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { defaults } from '../config/defaults.ts'
+import { dockerfileNames, impliedSystemName, isDockerfile } from '../config/implied-names.ts'
 import { BasaltError } from '../errors.ts'
 
 const manifestName = 'basalt.yaml'
@@ -18,19 +19,31 @@ export interface Scope {
   readonly environment: string | null
 }
 
-/** The manifest that a command means: the named one, else the nearest one upward, as git finds its folder. */
+/**
+ * The manifest that a command means: the named one, else the nearest one upward, as git finds its folder; without any,
+ * the folder's Dockerfile, which stands for a system of its own.
+ */
 export function findManifest(folder: string, named: string | null): string | null {
   if (named !== null) {
     const path = resolve(folder, named)
-    const file = isFolder(path) ? join(path, manifestName) : path
+    const file = isFolder(path) ? manifestIn(path) : path
     if (existsSync(file)) return file
     throw manifestMissing(`there is no ${file}, or you may not look there`)
   }
   for (let place = folder; ; place = dirname(place)) {
     const file = join(place, manifestName)
     if (existsSync(file)) return file
-    if (place === dirname(place)) return null
+    if (place === dirname(place)) return dockerfileIn(folder)
   }
+}
+
+/** Of this very folder: a Dockerfile further up is somebody else's. */
+const dockerfileIn = (folder: string): string | null =>
+  dockerfileNames.map((name) => join(folder, name)).find((file) => existsSync(file)) ?? null
+
+function manifestIn(folder: string): string {
+  const file = join(folder, manifestName)
+  return existsSync(file) ? file : (dockerfileIn(folder) ?? file)
 }
 
 /** False also for what we may not look at. */
@@ -73,6 +86,7 @@ function splitEnvironment(text: string | null): readonly [string | null, string 
  * rest of a short command. Mistakes in the file are left to commands that read all of it.
  */
 async function systemNameOf(file: string, isNeeded: boolean): Promise<string | null> {
+  if (isDockerfile(file)) return impliedSystemName(file)
   const plain = /^system:[ \t]+([a-z][a-z0-9-]*)[ \t]*(?:#.*)?$/m.exec(readText(file) ?? '')
   if (plain?.[1] !== undefined) return plain[1]
   const system = (await looseManifest(file))['system']
@@ -128,6 +142,7 @@ export async function declaredNames(
 }
 
 async function looseManifest(file: string): Promise<Readonly<Record<string, unknown>>> {
+  if (isDockerfile(file)) return {}
   // A CommonJS package in a bundle has its exports in `default` only.
   const { parse } = (await import('yaml')).default
   try {

@@ -9,6 +9,7 @@ import { findApps } from './init/find-apps.ts'
 import { type ProposedService, renderProposal } from './init/render-proposal.ts'
 import { staticSite } from './init/static-app.ts'
 import { manifestFileName } from './load-manifest.ts'
+import { systemNameFor } from './system-name.ts'
 
 export interface Proposal {
   /** A valid manifest. */
@@ -33,7 +34,7 @@ export async function proposeManifest(folder: string, options: ProposalOptions =
   })
   const found = await findApps(folder)
   const apps = found.length > 0 ? found : [emptyFolderApp]
-  const services = nameServices(apps, serviceName(basename(resolve(folder))))
+  const services = nameServices(apps, systemNameFor(basename(resolve(folder))))
   const notes = [
     ...(found.length === 0
       ? ['no application was recognised here; the proposal serves files from public/']
@@ -41,7 +42,7 @@ export async function proposeManifest(folder: string, options: ProposalOptions =
     ...foreignFiles(names),
     ...services.flatMap(({ name, app }) => app.notes.map((note) => `${name}: ${note}`)),
   ]
-  const system = serviceName(basename(resolve(folder)))
+  const system = systemNameFor(basename(resolve(folder)))
   const schema = options.schema ?? publishedSchema(folder)
   return { text: renderProposal(system, services, schema), notes }
 }
@@ -126,7 +127,11 @@ function nameServices(apps: readonly DetectedApp[], systemName: string): readonl
   const taken = new Set<string>()
   const named = apps.map((app) => {
     const wanted =
-      app.folder === '.' ? (systemName === 'system' ? 'web' : systemName) : serviceName(basename(app.folder))
+      app.folder === '.'
+        ? systemName === 'system'
+          ? 'web'
+          : systemName
+        : systemNameFor(basename(app.folder))
     let name = wanted
     for (let number = 2; taken.has(name); number++) name = `${wanted.slice(0, 36)}-${number}`
     taken.add(name)
@@ -134,17 +139,6 @@ function nameServices(apps: readonly DetectedApp[], systemName: string): readonl
   })
   const door = doorNames.find((name) => taken.has(name)) ?? named[0]?.name
   return named.map((service) => ({ ...service, exposed: service.name === door }))
-}
-
-/** A folder's name as the name of a system or service. */
-function serviceName(text: string): string {
-  const name = text
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replace(/^[^a-z]+/, '')
-    .slice(0, 40)
-    .replace(/-+$/, '')
-  return name === '' || name === 'localhost' ? 'system' : name
 }
 
 function foreignFiles(names: readonly string[]): readonly string[] {

@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import { isDockerfile } from '../../config/implied-names.ts'
 import { defineCommand } from '../command.ts'
 import { fileFlag } from '../flags.ts'
 import { findManifest, manifestMissing } from '../project.ts'
@@ -14,7 +15,8 @@ export const validateCommand = defineCommand({
   schemas: ['basalt.validate/v1'],
   async run({ flags }, context) {
     const file = findManifest(context.folder, flags.file)
-    if (file === null) throw manifestMissing('there is no basalt.yaml here or in any folder above')
+    if (file === null || isDockerfile(file))
+      throw manifestMissing('there is no basalt.yaml here or in any folder above')
     const { loadManifest } = await import('../../config/load-manifest.ts')
     const { system } = await loadManifest(file)
     const services = Object.keys(system.services)

@@ -1,0 +1,46 @@
+import { basename } from 'node:path'
+import { BasaltError } from '../errors.ts'
+import { defaults } from './defaults.ts'
+import { impliedSystemName } from './implied-names.ts'
+import type { LoadedManifest } from './load-manifest.ts'
+import { parseLocatedManifest } from './parse-manifest.ts'
+
+export interface ImpliedFacts {
+  /** From EXPOSE; null without one. */
+  readonly port: number | null
+  /** Where its instances run. */
+  readonly target: string
+}
+
+/**
+ * The system of a folder that has nothing but a Dockerfile: one service, reachable under every host name at the port that
+ * the environment's entry is, healthy when `GET /` answers. Throws `manifest.missing` where no port is known.
+ */
+export function impliedManifest(dockerfile: string, { port, target }: ImpliedFacts): LoadedManifest {
+  const name = impliedSystemName(dockerfile)
+  if (port === null)
+    throw new BasaltError('manifest.missing', {
+      message: `${dockerfile} exposes no TCP port, and there is no basalt.yaml that names one`,
+      remedy: 'Add a line such as `EXPOSE 8080` to it, or write a basalt.yaml with `basalt init`.',
+      details: { file: dockerfile },
+    })
+  const { system } = parseLocatedManifest(
+    JSON.stringify(manifestOf(name, basename(dockerfile), port, target)),
+    dockerfile,
+  )
+  return { system, file: dockerfile, locate: () => null }
+}
+
+const manifestOf = (name: string, dockerfile: string, port: number, target: string): object => ({
+  system: name,
+  services: {
+    [name]: {
+      build: { context: '.', dockerfile },
+      port,
+      expose: true,
+      health: { http: '/' },
+      writable: ['/tmp'],
+    },
+  },
+  environments: { [defaults.environment.name]: { target } },
+})

@@ -13,8 +13,8 @@ export interface ImpliedFacts {
 }
 
 /**
- * The system of a folder that has nothing but a Dockerfile: one service, reachable under every host name at the port that
- * the environment's entry is, healthy when `GET /` answers. Throws `manifest.missing` where no port is known.
+ * The system of a folder that has nothing but a Dockerfile: one service, which answers at the port that it exposes, under
+ * every host name, and is healthy when `GET /` answers. Throws `manifest.missing` where no port is known.
  */
 export function impliedManifest(dockerfile: string, { port, target }: ImpliedFacts): LoadedManifest {
   const name = impliedSystemName(dockerfile)
@@ -42,5 +42,5 @@ const manifestOf = (name: string, dockerfile: string, port: number, target: stri
       writable: ['/tmp'],
     },
   },
-  environments: { [defaults.environment.name]: { target } },
+  environments: { [defaults.environment.name]: { target, ingress: port } },
 })

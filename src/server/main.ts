@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { openDockerfileBuilder } from '../build/dockerfile/open-dockerfile-builder.ts'
 import { createImageResolver } from '../build/image-resolver.ts'
 import { openSource } from '../build/source.ts'
+import { isDockerfile } from '../config/implied-names.ts'
+import type { LoadedManifest } from '../config/load-manifest.ts'
 import { type DeploymentId, environmentNameOf, systemOf } from '../core/ids.ts'
 import { createSystemBuilder } from '../engine/build-system.ts'
 import { createEngine } from '../engine/create-engine.ts'
@@ -61,7 +63,7 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
   const engine = createEngine({
     journal,
     targets: new Map([['local', local]]),
-    loadManifest: async (file) => (await manifestParser()).loadManifest(file),
+    loadManifest: loadSystem,
     releases: createReleaseShelf(content),
     importImages: (bytes, op) => importImages(content, bytes, op),
     registries,
@@ -152,6 +154,16 @@ const quietMs = 3000
 const manifestParser = () => import('../config/load-manifest.ts')
 const nativeBuilder = () => import('../build/native/open-native-builder.ts')
 const loadLateMs = 1500
+
+/** basalt.yaml, or the system that a Dockerfile alone stands for. */
+async function loadSystem(file: string): Promise<LoadedManifest> {
+  if (!isDockerfile(file)) return (await manifestParser()).loadManifest(file)
+  const [{ impliedManifest }, { exposedPort }] = await Promise.all([
+    import('../config/implied-manifest.ts'),
+    import('../build/dockerfile/exposed-port.ts'),
+  ])
+  return impliedManifest(file, { port: await exposedPort(file, basename(file)), target: 'local' })
+}
 
 const openSystemBuilder = (
   store: ContentStore,

@@ -121,6 +121,17 @@ export const errorCatalogue = {
   },
   'volume.in-use': { kind: 'environment', summary: 'a volume is still written by another instance' },
 
+  'docker.unreachable': { kind: 'environment', summary: 'no Docker Engine of this machine answers' },
+  'docker.forbidden': {
+    kind: 'environment',
+    summary: 'the server may not use the socket of the Docker Engine',
+  },
+  'docker.too-old': {
+    kind: 'environment',
+    summary: 'the Docker Engine does not speak the API that Basalt needs',
+  },
+  'docker.failed': { kind: 'environment', summary: 'the Docker Engine refused or failed at something' },
+
   'router.failed': { kind: 'environment', summary: 'HAProxy refused a command or is not running' },
   'router.restarted': {
     kind: 'environment',

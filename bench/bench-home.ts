@@ -34,7 +34,8 @@ export interface TimedCommand<Document> {
 }
 
 /** Bundles the sources as they are now, laid out as an installed package is. */
-export function openBenchHome(): BenchHome {
+/** @param environment beside PATH, HOME and BASALT_HOME; a server that a command starts inherits it */
+export function openBenchHome(environment: Readonly<Record<string, string>> = {}): BenchHome {
   const folder = mkdtempSync(join(tmpdir(), 'basalt-bench-'))
   chmodSync(folder, 0o755)
   const [home, project, installed] = ['home', 'project', 'package'].map((name) => join(folder, name)) as [
@@ -49,7 +50,7 @@ export function openBenchHome(): BenchHome {
     const begun = performance.now()
     const child = spawn(basalt, [...args, '-o', 'json'], {
       cwd: project,
-      env: { PATH: shellPath, HOME: folder, BASALT_HOME: home },
+      env: { PATH: shellPath, HOME: folder, BASALT_HOME: home, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const texts = { stdout: '', stderr: '' }

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { benchBuildLayer } from './build-layer.ts'
 import { benchCommands } from './commands.ts'
 import { benchDocker } from './docker.ts'
+import { benchDockerDeploy } from './docker-deploy.ts'
 import { benchDockerfile } from './dockerfile.ts'
 import { benchLocal } from './local.ts'
 import { benchPlan } from './plan.ts'
@@ -21,6 +22,7 @@ import { renderTable } from './table.ts'
 const benches: readonly Bench[] = [
   { name: 'local', run: benchLocal },
   { name: 'docker', run: benchDocker },
+  { name: 'docker-deploy', run: benchDockerDeploy },
   { name: 'system', run: benchSystem },
   { name: 'commands', run: benchCommands },
   { name: 'router', run: benchRouter },

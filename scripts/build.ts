@@ -5,7 +5,7 @@
  */
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { type BuildOptions, build } from 'esbuild'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const root = resolve(import.meta.dirname, '..')
 /**
@@ -31,6 +31,15 @@ const commonJsNames = [
   'const __dirname = __dirnameOf(__filename)',
 ].join(';')
 
+/** The Docker client could reach an Engine over SSH, with a native module; Basalt talks to the unix socket only. */
+const withoutSsh: Plugin = {
+  name: 'without-ssh',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^ssh2$/ }, () => ({ path: 'ssh2', namespace: 'absent' }))
+    bundler.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {}' }))
+  },
+}
+
 const shared: BuildOptions = {
   absWorkingDir: root,
   outdir: output,
@@ -43,6 +52,7 @@ const shared: BuildOptions = {
   minifySyntax: true,
   keepNames: false,
   external: ['better-sqlite3'],
+  plugins: [withoutSsh],
   // What is imported late stays in files of its own, which nobody reads who does not need them.
   splitting: true,
   legalComments: 'linked',

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { homeKey } from '../src/targets/host/network/network-plan.ts'
 import { localPaths, runFolderOf } from '../src/targets/local/local-paths.ts'
-import { homeKey } from '../src/targets/local/network/network-plan.ts'
 import { exec } from '../src/util/exec.ts'
 import { readMounts } from '../src/util/mountinfo.ts'
 

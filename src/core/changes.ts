@@ -26,14 +26,14 @@ export function changesBetween(
   const healthy = healthyCounts(observation)
   const before = new Map((from?.groups ?? []).map((group) => [group.service, group]))
   const after = new Map(to.groups.map((group) => [group.service, group]))
-  const epochChanged = from !== null && from.binding.epoch !== to.binding.epoch
+  const renewed = from === null ? [] : renewalReasons(from, to)
   const changes = to.groups.map((group): ServiceChange => {
     const old = before.get(group.service)
     const warm = (healthy.get(group.id) ?? 0) >= group.replicas
     const common = { service: group.service, group: group.id, replicas: group.replicas, warm }
     if (old === undefined) return { ...common, action: 'start', replaces: null, why: ['new service'] }
     if (old.id !== group.id)
-      return { ...common, action: 'replace', replaces: old.id, why: reasons(old, group, epochChanged) }
+      return { ...common, action: 'replace', replaces: old.id, why: reasons(old, group, renewed) }
     if (old.replicas !== group.replicas)
       return {
         ...common,
@@ -75,8 +75,8 @@ export const healthyCounts = (observation: Observation): ReadonlyMap<GroupId, nu
 const shortDigest = (digest: string): string => digest.slice('sha256:'.length, 'sha256:'.length + 8)
 
 /** In words, what gave `to` another id than `from`. */
-function reasons(from: GroupSpec, to: GroupSpec, epochChanged: boolean): readonly string[] {
-  const found: string[] = []
+function reasons(from: GroupSpec, to: GroupSpec, renewed: readonly string[]): readonly string[] {
+  const found = [...renewed]
   if (from.image !== to.image) found.push(`image ${shortDigest(from.image)} → ${shortDigest(to.image)}`)
   for (const key of Object.keys(to.run).toSorted() as (keyof GroupSpec['run'])[]) {
     if (key === 'env') found.push(...envReasons(from.run.env, to.run.env))
@@ -86,9 +86,14 @@ function reasons(from: GroupSpec, to: GroupSpec, epochChanged: boolean): readonl
     const old = from.needs[need]
     if (old !== undefined && old !== group) found.push(`needs ${need}, which is replaced`)
   }
-  if (found.length === 0)
-    found.push(epochChanged ? 'everything is replaced on request' : 'a service of its cycle changes')
-  return found
+  return found.length === 0 ? ['a service of its cycle changes'] : found
+}
+
+/** Why every service has a new group, whatever else changes. */
+function renewalReasons(from: Generation, to: Generation): readonly string[] {
+  if (from.binding.target !== to.binding.target)
+    return [`moves from target ${from.binding.target} to ${to.binding.target}`]
+  return from.binding.epoch === to.binding.epoch ? [] : ['everything is replaced on request']
 }
 
 function envReasons(

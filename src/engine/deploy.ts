@@ -80,7 +80,9 @@ export function bindingFor(
   newEpoch: number | null,
 ): Binding {
   const last = lastGeneration(state)
-  const epoch = newEpoch ?? last?.binding.epoch ?? 0
+  // On another target everything is started anew, and is told from what still runs on the one before.
+  const moves = found.spec !== null && last !== null && found.spec.target !== last.binding.target
+  const epoch = newEpoch ?? (moves ? state.lastNumber + 1 : (last?.binding.epoch ?? 0))
   if (found.spec !== null) return bindingOf(found.spec, epoch)
   if (last !== null) return { ...last.binding, epoch }
   throw new BasaltError('environment.unknown', {

@@ -7,6 +7,7 @@ import { BasaltError } from '../errors.ts'
 import type { LogOptions, Target } from '../targets/target.ts'
 import { mergeStreams } from '../util/merge-streams.ts'
 import type { LogsRequest, ServiceLogLine } from './engine.ts'
+import { targetsEverOf } from './environment-target.ts'
 import { findEnvironment, targetNamed } from './find-environment.ts'
 import type { EnginePorts } from './ports.ts'
 
@@ -57,7 +58,7 @@ async function* goneInstances(
   const attempts = [...ports.journal.view.attempts.values()].filter(({ environment }) => environment === id)
   const groups = [...new Set(attempts.toReversed().flatMap(({ started }) => started))]
   const told = new Set<string>()
-  for (const target of ports.targets.values()) {
+  for (const target of targetsEverOf(ports, id)) {
     const observation = await target.observe(id, op)
     const present = new Set(observation.groups.flatMap(({ instances }) => instances.map((one) => one.id)))
     for (const group of groups) {

@@ -17,6 +17,8 @@ import type { ReleaseShelf } from './ports.ts'
 export interface MemoryMachine {
   readonly store: Store
   readonly world: MemoryWorld
+  /** Another pretended machine: the target `elsewhere`, which shares no router with `memory`. */
+  readonly elsewhere: MemoryWorld
   readonly shelf: ReleaseShelf
   /** basalt.yaml, by path. */
   readonly manifests: Map<string, System>
@@ -26,6 +28,7 @@ export function createMemoryMachine(): MemoryMachine {
   return {
     store: createMemoryStore({ now: Date.now }),
     world: createMemoryWorld(),
+    elsewhere: createMemoryWorld(),
     shelf: createMemoryShelf(),
     manifests: new Map(),
   }
@@ -41,7 +44,7 @@ export async function startMemoryEngine(
   machine: MemoryMachine,
   { beforeObserve, log = () => {}, ...faults }: MemoryFaults = {},
 ): Promise<RunningEngine & { readonly target: ReturnType<typeof createMemoryTarget> }> {
-  const { store, world, shelf, manifests } = machine
+  const { store, world, elsewhere, shelf, manifests } = machine
   const memory = createMemoryTarget({ world, now: Date.now, ...faults })
   const observe: typeof memory.observe = async (environment, op) => {
     await beforeObserve?.()
@@ -51,7 +54,13 @@ export async function startMemoryEngine(
   let deployments = journal.view.attempts.size
   const engine = createEngine({
     journal,
-    targets: new Map([['memory', { ...memory, observe }]]),
+    targets: new Map([
+      ['memory', { ...memory, observe }],
+      [
+        'elsewhere',
+        { ...createMemoryTarget({ world: elsewhere, now: Date.now, ...faults }), name: 'elsewhere' },
+      ],
+    ]),
     releases: shelf,
     importImages: async () => [],
     registries: {

@@ -7,9 +7,11 @@ import { type Plan, plan } from '../core/plan.ts'
 import { BasaltError } from '../errors.ts'
 import type { Target } from '../targets/target.ts'
 import type { PlanResult } from './engine.ts'
+import { environmentTarget } from './environment-target.ts'
 import { targetNamed } from './find-environment.ts'
 import { planResult } from './plan-result.ts'
 import type { EnginePorts } from './ports.ts'
+import { shareRouter } from './span-targets.ts'
 
 /** What a deployment would do, seen from a state of the ledger and from the truth. */
 export interface Proposal {
@@ -40,12 +42,20 @@ export async function propose(
   const state = ports.journal.environment(environment)
   const { to, parent } = goal.choose(state)
   refuseRouteConflicts(ports, to)
-  const target = targetNamed(ports, to.binding.target)
+  const target = environmentTarget(ports, environment, to.binding.target, to, 'refuse')
   const from = servingGeneration(state)
   const observation = await target.observe(environment, op)
   const proposed = plan(from, to, observation)
-  const result = planResult(keepingWarm(proposed, state), target, goal.warnings)
+  const warnings = [...moveWarnings(ports, from, to), ...goal.warnings]
+  const result = planResult(keepingWarm(proposed, state), target, warnings)
   return { environment, version: state.version, kind: goal.kind, from, to, parent, target, result }
+}
+
+/** Without a router in common, one stops answering and then the other one does. */
+function moveWarnings(ports: EnginePorts, from: Generation | null, to: Generation): readonly string[] {
+  const [here, there] = [from?.binding.target, to.binding.target]
+  if (here === undefined || shareRouter(targetNamed(ports, here), targetNamed(ports, there))) return []
+  return [`${to.environment} moves from ${here} to ${there}, which share no router: not in one step`]
 }
 
 /** The serving generation's groups are stopped after the warm time only: that is not a step of this deployment. */
@@ -66,13 +76,16 @@ function keepingWarm(proposed: Plan, state: EnvironmentState): Plan {
 }
 
 /** Two environments that want the same host, path and port: told before anything starts. */
-function refuseRouteConflicts({ journal }: EnginePorts, to: Generation): void {
+function refuseRouteConflicts(ports: EnginePorts, to: Generation): void {
+  const { journal } = ports
   const wanted = new Map(to.routes.entries.map((entry) => [routeKey(entry), entry]))
   for (const [id, state] of journal.view.environments) {
     if (id === to.environment) continue
     for (const held of [servingGeneration(state), state.deployment?.to ?? null]) {
       const clash =
-        held?.binding.target === to.binding.target && held.routes.entries.find((e) => wanted.has(routeKey(e)))
+        held !== null &&
+        shareRouter(targetNamed(ports, held.binding.target), targetNamed(ports, to.binding.target)) &&
+        held.routes.entries.find((e) => wanted.has(routeKey(e)))
       if (!clash) continue
       throw new BasaltError('route.conflict', {
         message: `${to.environment} cannot answer at ${routeKey(clash)}: ${id} already does`,

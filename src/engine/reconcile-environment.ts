@@ -9,8 +9,8 @@ import { sameRoutes } from '../core/plan.ts'
 import type { Target } from '../targets/target.ts'
 import { backoffMs } from '../util/backoff.ts'
 import { createWake } from '../util/wake.ts'
+import { environmentTarget } from './environment-target.ts'
 import { errorFacts } from './error-facts.ts'
-import { targetNamed } from './find-environment.ts'
 import { HealBackoff } from './heal-backoff.ts'
 import type { EnginePorts } from './ports.ts'
 import type { RunningStage } from './stage.ts'
@@ -76,7 +76,7 @@ export class EnvironmentReconciler {
     const state = this.#state()
     const name = servingGeneration(state)?.binding.target ?? state.target
     if (name === null) return
-    const target = targetNamed(this.#ports, name)
+    const target = environmentTarget(this.#ports, this.#environment, name, null, 'overlook')
     this.#heal(target, await target.observe(this.#environment, this.#op))
     await this.#stage.whileQuiet(this.#environment, () => this.#tidy(target))
   }

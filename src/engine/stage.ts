@@ -5,8 +5,8 @@ import { backoffMs } from '../util/backoff.ts'
 import { createKeyedMutex } from '../util/mutex.ts'
 import { createWake } from '../util/wake.ts'
 import { Conductor } from './conductor.ts'
+import { environmentTarget } from './environment-target.ts'
 import { errorFacts } from './error-facts.ts'
-import { targetNamed } from './find-environment.ts'
 import { unknownDeployment } from './follow.ts'
 import type { Stage } from './launch.ts'
 import type { EnginePorts } from './ports.ts'
@@ -85,7 +85,8 @@ async function untilEnded(
     const { deployment } = journal.environment(environment)
     if (deployment === null) return
     try {
-      const target = targetNamed(ports, deployment.to.binding.target)
+      const { to } = deployment
+      const target = environmentTarget(ports, environment, to.binding.target, to, 'refuse')
       const conductor = new Conductor({ journal, target, environment, now, log, signal })
       conductors.set(environment, conductor)
       await conductor.run()

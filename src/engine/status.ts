@@ -7,7 +7,8 @@ import { sameRoutes } from '../core/plan.ts'
 import type { RouteEntry } from '../core/route-table.ts'
 import type { Target, TrafficFigures } from '../targets/target.ts'
 import type { EnvironmentStatus, StatusRequest, StatusResult } from './engine.ts'
-import { knownEnvironments, targetNamed } from './find-environment.ts'
+import { environmentTarget } from './environment-target.ts'
+import { knownEnvironments } from './find-environment.ts'
 import type { EnginePorts } from './ports.ts'
 
 export async function status(ports: EnginePorts, request: StatusRequest, op: Op): Promise<StatusResult> {
@@ -25,7 +26,7 @@ async function environmentStatus(
   const serving = servingGeneration(state)
   const targetName = serving?.binding.target ?? state.target
   if (targetName === null) return null
-  const target = targetNamed(ports, targetName)
+  const target = environmentTarget(ports, id, targetName, null, 'overlook')
   const hasRun = state.newest !== null || state.deployment !== null
   const observed = target.observe(id, op)
   const [observation, traffic] = await Promise.all([

@@ -7,6 +7,7 @@ import { createImageResolver } from '../build/image-resolver.ts'
 import { openSource } from '../build/source.ts'
 import { isDockerfile } from '../config/implied-names.ts'
 import type { LoadedManifest } from '../config/load-manifest.ts'
+import { servingGeneration, warmGeneration } from '../core/environment-state.ts'
 import { type DeploymentId, environmentNameOf, systemOf } from '../core/ids.ts'
 import { createSystemBuilder } from '../engine/build-system.ts'
 import { createEngine } from '../engine/create-engine.ts'
@@ -17,28 +18,21 @@ import { BasaltError } from '../errors.ts'
 import type { ContentStore } from '../images/content-store.ts'
 import { findPulledImage } from '../images/find-pulled-image.ts'
 import { loadImage } from '../images/image.ts'
-import { createImageRoots, type ImageRoots } from '../images/image-roots.ts'
+import { createImageRoots } from '../images/image-roots.ts'
 import { importImages } from '../images/import-images.ts'
 import { openContentStore } from '../images/oci-layout-store.ts'
 import { parseReference } from '../images/reference.ts'
 import { openRegistry } from '../images/registry/server/open-registry.ts'
 import type { RetainedRelease } from '../images/registry/server/release-shares.ts'
 import { createReleaseShelf } from '../images/release-shelf.ts'
-import { createHaproxyRouter, type HaproxyRouter } from '../router/haproxy/haproxy-router.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
-import { deferTarget } from '../targets/deferred-target.ts'
-import { numbersFile } from '../targets/local/local-paths.ts'
-import { createLocalTarget, type LocalTarget, localGuarantees } from '../targets/local/local-target.ts'
-import { type LocalNetwork, openLocalNetwork } from '../targets/local/network/local-network.ts'
-import { chooseRuntime } from '../targets/local/runtime/choose-runtime.ts'
-import { ociRuntime } from '../targets/local/runtime/oci-runtime.ts'
-import { rememberChoice } from '../targets/local/runtime/remember-choice.ts'
+import { dockerSocket } from '../util/docker-socket.ts'
 import { exec } from '../util/exec.ts'
-import { onceSucceeded } from '../util/once-succeeded.ts'
 import { createMemoryRelease } from '../util/release-memory.ts'
 import type { Home } from './home.ts'
 import { openRegistries } from './open-registries.ts'
-import { type OpenedEngine, reportStartFailure, runServer } from './run-server.ts'
+import { type Log, type OpenedEngine, reportStartFailure, runServer } from './run-server.ts'
+import { openTargets } from './targets/main.ts'
 
 /** The one place that names what Basalt is made of. */
 async function open({ folder }: Home): Promise<OpenedEngine> {
@@ -47,22 +41,17 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
   const store = openSqliteStore({ path: join(folder, 'ledger.db'), now: Date.now })
   const content = await openContentStore(join(folder, 'images'))
   const roots = createImageRoots({ store: content, folder: join(folder, 'roots'), exec })
-  let parts: LocalParts | undefined
-  const openNetwork = onceSucceeded(() => openLocalNetwork(folder))
-  const local = deferTarget('local', localGuarantees, async () => {
-    parts = await openLocal(folder, openNetwork, roots)
-    return parts.target
-  })
+  const targets = openTargets({ folder, content, roots, environment: process.env, log })
   const journal = await openJournal(store, { signal: AbortSignal.timeout(foldPatienceMs) })
   // Where something may run it is taken over at once; where nothing does, a machine needs nothing to run it with.
-  if (journal.view.environments.size > 0) local.openNow().catch(() => {})
+  targets.takeOver(targetsInUse(journal))
   const releaseMemory = createMemoryRelease(quietMs)
   journal.subscribe(({ type }) => (workEnds.has(type) ? releaseMemory() : undefined))
   setTimeout(() => void Promise.all([manifestParser(), nativeBuilder()]), loadLateMs).unref()
   const registries = openRegistries(content, join(folder, 'cache'))
   const engine = createEngine({
     journal,
-    targets: new Map([['local', local]]),
+    targets: targets.byName,
     loadManifest: loadSystem,
     releases: createReleaseShelf(content),
     importImages: (bytes, op) => importImages(content, bytes, op),
@@ -87,64 +76,33 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
     async remove() {
       await takeDown(engine, journal)
       await engine.close()
-      // Another server may have run what this one was never asked about.
-      if (existsSync(numbersFile(folder))) await local.openNow()
-      if (parts === undefined) return removeUnused(openNetwork)
-      // To forget a group the target asks the router, which would start it again.
-      await parts.target.shutdown()
-      await parts.router.shutdown()
+      await targets.remove()
       for (const { id } of await roots.list()) await roots.release(id, op)
     },
     async close() {
       await registry.close()
       await engine.close()
-      await local.opened()
-      parts?.target.close()
-      parts?.router.close()
+      await targets.close()
       await store.close()
     },
   }
 }
+
+/** Those that run something, or may have something left of what they ran. */
+const targetsInUse = ({ view }: Journal): ReadonlySet<string> =>
+  new Set(
+    [...view.environments.values()].flatMap((state) =>
+      [servingGeneration(state)?.binding.target, warmGeneration(state)?.binding.target, state.target].filter(
+        (name) => name !== undefined && name !== null,
+      ),
+    ),
+  )
 
 /** All of them: none is ever collected. */
 const retainedReleases = ({ view }: Journal): readonly RetainedRelease[] =>
   [...view.systems].flatMap(([system, { releases }]) =>
     releases.map(({ release: { name, version }, artifact }) => ({ system, version, name, artifact })),
   )
-
-interface LocalParts {
-  readonly target: LocalTarget
-  readonly router: HaproxyRouter
-}
-
-async function openLocal(
-  folder: string,
-  openNetwork: () => Promise<LocalNetwork>,
-  roots: ImageRoots,
-): Promise<LocalParts> {
-  const [network, choice] = await Promise.all([openNetwork(), rememberChoice(choiceFile, chooseRuntime)])
-  const report = (problem: Error): void => log(`local: ${problem.message}`)
-  const shared = { now: Date.now, report }
-  const routerFolder = join(folder, 'router')
-  const router = createHaproxyRouter({
-    folder: routerFolder,
-    network: network.routerNetwork,
-    exec,
-    ...shared,
-  })
-  const runtime = ociRuntime(choice)
-  const target = createLocalTarget({ home: folder, network, runtime, router, roots, ...shared })
-  // A failed adoption is tried again by the next call, with a target of its own.
-  await target.ready.catch((error: unknown) => {
-    target.close()
-    router.close()
-    throw error
-  })
-  return { target, router }
-}
-
-/** All homes of this machine share what was found out about it. */
-const choiceFile = '/run/basalt/runtime.json'
 
 /** A build reads indexes of a hundred megabytes, a deployment unpacks images: what that needed is given back. */
 const workEnds: ReadonlySet<string> = new Set(['release-frozen', 'deployment-ended'])
@@ -155,6 +113,17 @@ const manifestParser = () => import('../config/load-manifest.ts')
 const nativeBuilder = () => import('../build/native/open-native-builder.ts')
 const loadLateMs = 1500
 
+/** Who has an Engine thinks in its containers, and will look for them there. */
+function impliedTarget(): string {
+  try {
+    return existsSync(dockerSocket(process.env)) ? 'docker' : 'local'
+  } catch (error) {
+    // An Engine of another machine builds images, and no more.
+    if (error instanceof BasaltError) return 'local'
+    throw error
+  }
+}
+
 /** basalt.yaml, or the system that a Dockerfile alone stands for. */
 async function loadSystem(file: string): Promise<LoadedManifest> {
   if (!isDockerfile(file)) return (await manifestParser()).loadManifest(file)
@@ -162,7 +131,7 @@ async function loadSystem(file: string): Promise<LoadedManifest> {
     import('../config/implied-manifest.ts'),
     import('../build/dockerfile/exposed-port.ts'),
   ])
-  return impliedManifest(file, { port: await exposedPort(file, basename(file)), target: 'local' })
+  return impliedManifest(file, { port: await exposedPort(file, basename(file)), target: impliedTarget() })
 }
 
 const openSystemBuilder = (
@@ -215,16 +184,6 @@ async function takeDown(engine: Engine, journal: Journal): Promise<void> {
   }
 }
 
-/** What an opening that failed half-way has left: no instance was ever there. */
-async function removeUnused(openNetwork: () => Promise<LocalNetwork>): Promise<void> {
-  const network = await openNetwork().catch((error: unknown) => {
-    // Without the program that makes networks there is none.
-    if (error instanceof BasaltError && error.code === 'host.tool-missing') return null
-    throw error
-  })
-  await network?.remove()
-}
-
 const tooLateToAbort: ReadonlySet<string> = new Set(['deployment.settled', 'deployment.unknown'])
 const removePatienceMs = 300_000
 
@@ -238,7 +197,7 @@ function newDeploymentId(): DeploymentId {
   return `d-${digits}` as DeploymentId
 }
 
-function log(message: string, details: Readonly<Record<string, unknown>> = {}): void {
+const log: Log = (message, details = {}) => {
   process.stdout.write(
     `${JSON.stringify({ level: 40, time: new Date().toISOString(), msg: message, ...details })}\n`,
   )

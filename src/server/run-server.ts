@@ -20,6 +20,9 @@ export interface OpenedEngine {
   remove(): Promise<void>
 }
 
+/** A line of the server's log. */
+export type Log = (message: string, details?: Readonly<Record<string, unknown>>) => void
+
 export interface ServerParts {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Wires the engine. Called with the home's lock held, before the socket appears. */

@@ -12,11 +12,14 @@ export interface DeferredTarget extends Required<Target> {
 /**
  * A target that is opened by its first call: a server can answer, build and explain on a machine where
  * instances cannot run. A failed opening fails that call with its reason; the next call tries again.
+ *
+ * @param router see `Target`; its own unless told
  */
 export function deferTarget(
   name: string,
   guarantees: Guarantees,
   open: () => Promise<Target>,
+  router: string = name,
 ): DeferredTarget {
   const listeners = new Set<(instance: InstanceId) => void>()
   let opening: Promise<Target> | undefined
@@ -38,6 +41,7 @@ export function deferTarget(
   return {
     name,
     guarantees,
+    router,
     openNow: target,
     opened: async () => (await opening?.catch(() => null)) ?? null,
     prepare: async (groups, op) => (await target()).prepare(groups, op),

@@ -8,6 +8,11 @@ import type { RouteTable } from '../core/route-table.ts'
 export interface Target {
   readonly name: string
   readonly guarantees: Guarantees
+  /**
+   * Present where targets share a router: for all that name the same one, a table that one of them routes is routed, and
+   * groups of all of them may stand in it. So an environment moves between them by the one switch.
+   */
+  readonly router?: string
 
   /**
    * Does beforehand what starting these groups needs and nobody notices: brings their images where they run.

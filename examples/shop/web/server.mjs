@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { addToCart, shopFor } from './api-client.mjs'
 import { errorPage, shopPage } from './page.mjs'
@@ -56,7 +57,7 @@ async function formOf(request) {
   return form
 }
 
-const newCart = () => crypto.randomUUID().replaceAll('-', '')
+const newCart = () => randomUUID().replaceAll('-', '')
 
 function send(response, status, type, body) {
   if (stopping) response.setHeader('connection', 'close')

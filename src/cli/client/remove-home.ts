@@ -8,6 +8,7 @@ const made = [
   'basalt.sock',
   'cache',
   'compiled',
+  'docker',
   'images',
   'ledger.db',
   'logs',

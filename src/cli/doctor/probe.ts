@@ -10,6 +10,8 @@ export interface Machine {
   /** Names in a folder; empty when it cannot be read. */
   list(path: string): readonly string[]
   freeBytes(path: string): number
+  /** Asks this machine's Docker Engine by GET. Never rejects. */
+  docker(path: string): Promise<EngineAnswer>
   /** Starts a container with one runtime after the other until one works. Needs root. */
   tryRuntimes(): Promise<readonly RuntimeTrial[]>
   readonly userId: number
@@ -21,6 +23,10 @@ export interface Machine {
   readonly server: Health | null
 }
 
+/** `failed`: with the code of the system's error, or what the Engine said. */
+export type EngineAnswer =
+  | { readonly kind: 'answer'; readonly socket: string; readonly body: unknown }
+  | { readonly kind: 'failed'; readonly socket: string; readonly why: string }
 /** As the local target tells of it, of which commands know nothing else. */
 export interface RuntimeTrial {
   readonly candidate: { readonly program: string; readonly hidesUnifiedHierarchy: boolean }
@@ -45,7 +51,8 @@ export interface Probe {
   /** Without a required one, systems cannot run here. */
   readonly required: boolean
   readonly remedy: string
-  find(machine: Machine): Promise<Finding> | Finding
+  /** Null where it is of no interest on this machine. */
+  find(machine: Machine): Promise<Finding | null> | Finding | null
 }
 
 export interface ProbeReport extends Omit<Finding, 'remedy'> {
@@ -56,17 +63,15 @@ export interface ProbeReport extends Omit<Finding, 'remedy'> {
   readonly remedy: string | null
 }
 
-export const runProbes = (probes: readonly Probe[], machine: Machine): Promise<readonly ProbeReport[]> =>
-  Promise.all(
-    probes.map(async (probe) => {
+export async function runProbes(probes: readonly Probe[], machine: Machine): Promise<readonly ProbeReport[]> {
+  const reports = await Promise.all(
+    probes.map(async (probe): Promise<readonly ProbeReport[]> => {
       const finding = await probe.find(machine)
+      if (finding === null) return []
       const { name, purpose, required, remedy } = probe
-      return {
-        name,
-        purpose,
-        required,
-        ...finding,
-        remedy: finding.state === 'found' ? null : (finding.remedy ?? remedy),
-      }
+      const helps = finding.state === 'found' ? null : (finding.remedy ?? remedy)
+      return [{ name, purpose, required, ...finding, remedy: helps }]
     }),
   )
+  return reports.flat()
+}

@@ -2,6 +2,7 @@ import { asRoot } from '../../server/home.ts'
 import { defaultGroup } from '../../server/socket.ts'
 import { formatSize } from '../render/names.ts'
 import { debianSources } from './debian-sources.ts'
+import { findEngine } from './docker-engine.ts'
 import { findRuntime } from './find-runtime.ts'
 import type { Finding, Machine, Probe } from './probe.ts'
 
@@ -30,6 +31,15 @@ const atLeast = (version: string, [major, minor]: readonly [number, number]): bo
   const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number)
   return ownMajor > major || (ownMajor === major && ownMinor >= minor)
 }
+
+/** What is missing there is not missed where a Docker Engine answers: environments on target docker do without. */
+const unlessDocker =
+  (find: (machine: Machine) => Promise<Finding>) =>
+  async (machine: Machine): Promise<Finding> => {
+    const finding = await find(machine)
+    if (finding.state !== 'missing' || (await machine.docker('/version')).kind === 'failed') return finding
+    return poor(`${finding.detail}; only target docker can be used`)
+  }
 
 /** In the order in which a person would mend things. */
 export const probes: readonly Probe[] = [
@@ -61,19 +71,26 @@ export const probes: readonly Probe[] = [
     purpose: 'starts instances (crun or runc); proven by a trial start',
     required: true,
     remedy: 'apt-get install crun',
-    find: findRuntime,
+    find: unlessDocker(findRuntime),
   },
   {
     name: 'haproxy',
     purpose: 'carries and switches traffic',
     required: true,
     remedy: 'apt-get install haproxy',
-    async find(machine) {
+    find: unlessDocker(async (machine) => {
       const result = await machine.run('haproxy', '-v')
       if (result === null) return missing('haproxy is not installed')
       const version = /version (\d+\.\d+(?:\.\d+)?)/i.exec(result.stdout)?.[1] ?? '0'
       return atLeast(version, lowestHaproxy) ? found(version) : missing(`${version} is older than 2.6`)
-    },
+    }),
+  },
+  {
+    name: 'docker',
+    purpose: 'runs instances of environments on target docker',
+    required: false,
+    remedy: 'Start it, for example: systemctl start docker',
+    find: findEngine,
   },
   {
     name: 'nft',

@@ -1,12 +1,15 @@
 import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs'
+import { get } from 'node:http'
 import { dirname } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { defaultGroup } from '../../server/socket.ts'
+import { dockerSocket } from '../../util/docker-socket.ts'
 import { exec } from '../../util/exec.ts'
 import { withSystemPaths } from '../../util/system-paths.ts'
 import { version } from '../../util/version.ts'
 import { groupOf } from '../client/connect.ts'
 import type { Context } from '../context.ts'
-import type { Machine } from './probe.ts'
+import type { EngineAnswer, Machine } from './probe.ts'
 
 const probeTimeoutMs = 10_000
 
@@ -22,6 +25,7 @@ export async function thisMachine(context: Context): Promise<Machine> {
       const { bavail, bsize } = statfsSync(nearestExisting(path))
       return bavail * bsize
     },
+    docker: (path) => askDocker(context.environment, path),
     userId: context.userId,
     nodeVersion: process.versions.node,
     cliVersion: version,
@@ -31,6 +35,24 @@ export async function thisMachine(context: Context): Promise<Machine> {
     // A server that we may not ask is as good as none to whoever asks here; the group's probe says why.
     server: await context.server().catch(() => null),
   }
+}
+
+function askDocker(environment: Context['environment'], path: string): Promise<EngineAnswer> {
+  let socket: string
+  try {
+    socket = dockerSocket(environment)
+  } catch (error) {
+    return Promise.resolve({ kind: 'failed', socket: '', why: (error as Error).message })
+  }
+  return new Promise((resolve) => {
+    const fail = (error: NodeJS.ErrnoException): void =>
+      resolve({ kind: 'failed', socket, why: error.code ?? error.message })
+    const asked = get({ socketPath: socket, path, agent: false, timeout: probeTimeoutMs }, (answer) => {
+      text(answer).then((body) => resolve({ kind: 'answer', socket, body: JSON.parse(body) }), fail)
+    })
+    asked.on('timeout', () => asked.destroy(new Error('no answer')))
+    asked.on('error', fail)
+  })
 }
 
 const nearestExisting = (path: string): string =>

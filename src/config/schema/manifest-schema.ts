@@ -21,11 +21,14 @@ const overrideSchema = z.strictObject(
 const environmentSchema = z.strictObject(
   {
     target: z
-      .enum(['local', 'memory'], '`local` (or `memory`, which runs nothing and is meant for tests)')
+      .enum(
+        ['local', 'docker', 'memory'],
+        '`local` or `docker` (or `memory`, which runs nothing and is meant for tests)',
+      )
       .optional()
       .meta({
         description:
-          'Where instances run: `local` is this machine; `memory` runs nothing and is meant for tests.',
+          'Where instances run: `local` is this machine; `docker` is the Docker Engine of this machine; `memory` runs nothing and is meant for tests.',
         default: defaults.environment.target,
       }),
     ingress: portNumber.optional().meta({

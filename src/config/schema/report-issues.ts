@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { closestName } from '../closest-name.ts'
 import { familiarKeys } from '../familiar-keys.ts'
 import type { ManifestPath, ProblemList } from '../problem-list.ts'

@@ -31,8 +31,8 @@ export interface HaproxySettings {
   readonly slots: SlotCounts
   readonly threads: number
   readonly maxConnections: number
-  /** The system user that HAProxy becomes once it has bound its ports; null: it stays what it is. */
-  readonly user: string | null
+  /** Whom HAProxy becomes once it has bound its ports, see `RouterLauncher`. */
+  readonly user: string | number | null
   readonly ipv6: boolean
 }
 
@@ -72,7 +72,12 @@ const globalSection = ({ threads, maxConnections, user }: HaproxySettings): stri
   noreuseport
   hard-stop-after 10s
   chroot ${files.emptyFolder}
-${user === null ? '' : `  user ${user}\n  group ${user}\n`}`
+${userLines(user)}`
+
+function userLines(user: HaproxySettings['user']): string {
+  if (user === null) return ''
+  return typeof user === 'number' ? `  uid ${user}\n  gid ${user}\n` : `  user ${user}\n  group ${user}\n`
+}
 
 // A connection that fails is tried again, at another instance where there is one. An answer that does not come is
 // asked for again too, as this is how a killed instance looks; but only where asking twice is harmless (RFC 9110,

@@ -2,11 +2,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod'
-import { BasaltError } from '../../errors.ts'
 import { writeFileAtomic } from '../../util/atomic-write.ts'
 import type { exec } from '../../util/exec.ts'
 import { identifyProcess, isRunning, type ProcessIdentity } from '../../util/process-identity.ts'
 import type { EntryPort } from '../router.ts'
+import { routerNotStarted } from '../router-failed.ts'
+import type { RouterLauncher } from '../router-launcher.ts'
 import { edgeMap } from './edge-map.ts'
 import { files, type HaproxyStart, type Listeners, renderConfig } from './haproxy-config.ts'
 import { mapFile } from './haproxy-socket.ts'
@@ -48,10 +49,14 @@ export async function readProcess(folder: string): Promise<HaproxyProcess | null
 }
 
 /**
- * Starts HAProxy as a daemon that outlives the caller; resolves once it has bound its ports and answers there.
+ * Starts a HAProxy that outlives the caller; resolves once it has bound its ports and answers there.
  * Must not be called while one runs in the same folder. Rejects with `router.failed`, with HAProxy's own words.
  */
-export async function startHaproxy(folder: string, start: HaproxyStart, exec: Exec): Promise<HaproxyProcess> {
+export async function startHaproxy(
+  folder: string,
+  start: HaproxyStart,
+  launcher: RouterLauncher,
+): Promise<HaproxyProcess> {
   await mkdir(join(folder, files.emptyFolder), { recursive: true, mode: 0o755 })
   await Promise.all([
     writeFile(join(folder, files.config), renderConfig(start)),
@@ -59,14 +64,9 @@ export async function startHaproxy(folder: string, start: HaproxyStart, exec: Ex
     writeFile(join(folder, files.edges), mapFile(edgeMap(start.state))),
     writeFile(join(folder, files.buckets), bucketMap()),
   ])
-  const result = await exec('haproxy', ['-D', '-C', folder, '-f', files.config, '-p', files.pid], {
-    timeoutMs: 10_000,
-  })
-  if (result.exitCode !== 0) throw await startFailed(folder, result.stderr, exec)
-
-  const pid = Number((await readFile(join(folder, files.pid), 'utf8')).trim())
-  const identity = await identifyProcess(pid)
-  if (identity === null) throw await startFailed(folder, 'it ended at once', exec)
+  const place = { folder, config: files.config, socket: files.socket, pidFile: files.pid }
+  const identity = await identifyProcess(await launcher.start(place))
+  if (identity === null) throw routerNotStarted(place, 'it ended at once')
   const { listeners, entryPorts } = start
   const running: HaproxyProcess = { identity, listeners, entryPorts, slots: start.settings.slots }
   await writeFileAtomic(recordFile(folder), `${JSON.stringify(running)}\n`, { mode: 0o600 })
@@ -87,16 +87,4 @@ export async function stopHaproxy(identity: ProcessIdentity): Promise<void> {
       await sleep(5)
     }
   }
-}
-
-async function startFailed(folder: string, stderr: string, exec: Exec): Promise<BasaltError> {
-  const check = await exec('haproxy', ['-c', '-C', folder, '-f', files.config], { timeoutMs: 10_000 })
-  const lines = `${stderr}\n${check.exitCode === 0 ? '' : check.stderr}`
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('[NOTICE]'))
-  return new BasaltError('router.failed', {
-    message: `HAProxy did not start: ${lines.at(0)?.trim() ?? 'it said nothing'}`,
-    remedy: `See ${join(folder, files.config)}; \`basalt doctor\` checks what the router needs.`,
-    details: { lastLines: lines.slice(-10) },
-  })
 }

@@ -5,12 +5,14 @@ import { BasaltError } from '../../errors.ts'
 import { createMutex } from '../../util/mutex.ts'
 import { currentBootId } from '../../util/process-identity.ts'
 import type { Router } from '../router.ts'
+import type { RouterLauncher } from '../router-launcher.ts'
 import type { RouterNetwork } from '../router-network.ts'
 import { edgeMap } from './edge-map.ts'
 import { files } from './haproxy-config.ts'
 import type { Exec } from './haproxy-process.ts'
 import { isLost, readMap, replaceMap } from './haproxy-socket.ts'
 import { HaproxySupervisor } from './haproxy-supervisor.ts'
+import { hostLauncher } from './host-launcher.ts'
 import { hostSettings } from './host-settings.ts'
 import { tablesOf } from './route-map.ts'
 import type { RouterContext } from './router-context.ts'
@@ -28,6 +30,8 @@ export interface HaproxyRouterOptions {
   readonly folder: string
   readonly network: RouterNetwork
   readonly exec: Exec
+  /** How HAProxy is run; by the program of the host unless told. */
+  readonly launcher?: RouterLauncher
   readonly now: () => number
   readonly random?: () => number
   /** How many ports of groups can be known at a time, by protocol; 512 and 256 unless told. */
@@ -81,7 +85,7 @@ export function createHaproxyRouter(options: HaproxyRouterOptions): HaproxyRoute
 }
 
 async function createContext(options: HaproxyRouterOptions): Promise<RouterContext> {
-  const { folder, network, exec, random = Math.random, report = () => {} } = options
+  const { folder, network, random = Math.random, report = () => {} } = options
   await prepareFolder(folder)
   const settings = await hostSettings(options.slots)
   const stateFile = join(folder, 'router.json')
@@ -95,7 +99,7 @@ async function createContext(options: HaproxyRouterOptions): Promise<RouterConte
   const supervisor = new HaproxySupervisor({
     folder,
     network,
-    exec,
+    launcher: options.launcher ?? hostLauncher(options.exec),
     random,
     settings,
     state: () => state,

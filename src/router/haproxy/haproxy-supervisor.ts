@@ -6,10 +6,11 @@ import { createMutex } from '../../util/mutex.ts'
 import { identityText, isRunning, type ProcessIdentity } from '../../util/process-identity.ts'
 import { watchNftTable } from '../../util/watch-nft-table.ts'
 import type { EntryPort } from '../router.ts'
+import type { RouterLauncher } from '../router-launcher.ts'
 import type { RouterNetwork } from '../router-network.ts'
 import { freeListeners } from './free-listeners.ts'
 import { files, type HaproxySettings } from './haproxy-config.ts'
-import { type Exec, type HaproxyProcess, readProcess, startHaproxy, stopHaproxy } from './haproxy-process.ts'
+import { type HaproxyProcess, readProcess, startHaproxy, stopHaproxy } from './haproxy-process.ts'
 import { connectHaproxy, type HaproxySocket, isLost } from './haproxy-socket.ts'
 import { holdPort } from './held-port.ts'
 import { createHeldPorts, type HeldPorts } from './held-ports.ts'
@@ -25,9 +26,9 @@ export interface Running {
 export interface SupervisorOptions {
   readonly folder: string
   readonly network: RouterNetwork
-  readonly exec: Exec
+  readonly launcher: RouterLauncher
   readonly random: () => number
-  readonly settings: HaproxySettings
+  readonly settings: Omit<HaproxySettings, 'user'>
   /** What HAProxy has to do whenever it starts. */
   readonly state: () => RouterState
   /** Called with a HAProxy of an earlier server, before anything else is asked of it. */
@@ -109,6 +110,7 @@ export class HaproxySupervisor {
     await this.#mutex.run(async () => {
       this.close()
       await endStrays(this.#options.folder)
+      await this.#options.launcher.clear()
       await this.#nft(
         'the redirections to the router could not be removed',
         removeRules(this.#options.network),
@@ -140,14 +142,15 @@ export class HaproxySupervisor {
   }
 
   async #start(): Promise<Running> {
-    const { folder, network, settings, exec, random } = this.#options
+    const { folder, network, launcher, random } = this.#options
+    const settings = { ...this.#options.settings, user: await launcher.user() }
     const before = await readProcess(folder)
     await this.#held.release()
     const state = this.#options.state()
     const entryPorts = await this.#bindable(state.entryPorts)
     const avoid = new Set(state.entryPorts.map(({ port }) => port))
     const listeners = await freeListeners(before?.listeners, avoid, settings.ipv6, random)
-    const process = await startHaproxy(folder, { network, settings, listeners, entryPorts, state }, exec)
+    const process = await startHaproxy(folder, { network, settings, listeners, entryPorts, state }, launcher)
     return await this.#connect(process, () => this.#rule(process))
   }
 

@@ -6,18 +6,13 @@ import type { SlotCounts } from './slot-name.ts'
 const defaultSlots: SlotCounts = { http: 512, tcp: 256 }
 
 /** What HAProxy gets of this machine. */
-export async function hostSettings(slots: SlotCounts = defaultSlots): Promise<HaproxySettings> {
+export async function hostSettings(slots: SlotCounts = defaultSlots): Promise<Omit<HaproxySettings, 'user'>> {
   const read = (path: string) => readFile(path, 'utf8').catch(() => '')
-  const [limits, users, ipv6] = await Promise.all([
-    read('/proc/self/limits'),
-    read('/etc/passwd'),
-    read('/proc/net/if_inet6'),
-  ])
+  const [limits, ipv6] = await Promise.all([read('/proc/self/limits'), read('/proc/net/if_inet6')])
   return {
     slots,
     threads: Math.min(availableParallelism(), 4),
     maxConnections: maxConnections(limits),
-    user: /^haproxy:/m.test(users) ? 'haproxy' : null,
     ipv6: ipv6 !== '',
   }
 }

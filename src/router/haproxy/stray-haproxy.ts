@@ -5,7 +5,7 @@ import { files } from './haproxy-config.ts'
 import { stopHaproxy } from './haproxy-process.ts'
 
 /**
- * Ends every HAProxy of a folder. For when none is on record: a server that was killed between starting one and
+ * Ends every HAProxy of a folder, a daemon of the host or one in a container. For when none is on record: a server that was killed between starting one and
  * recording it leaves one behind that holds the ports and answers by routes that nobody changes any more.
  */
 export async function endStrays(folder: string): Promise<void> {
@@ -33,7 +33,11 @@ async function findStrays(folder: string): Promise<readonly ProcessIdentity[]> {
 
 function isDaemonOf(folder: string, commandLine: string): boolean {
   const [program = '', ...args] = commandLine.split('\0')
-  return basename(program) === 'haproxy' && args.includes('-D') && args[args.indexOf('-C') + 1] === folder
+  return (
+    basename(program) === 'haproxy' &&
+    (args.includes('-D') || args.includes('-db')) &&
+    args[args.indexOf('-C') + 1] === folder
+  )
 }
 
 const placeOf = (path: string): Promise<string | null> =>

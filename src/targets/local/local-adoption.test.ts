@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { InstanceId } from '../../core/ids.ts'
 import type { ObservedInstance } from '../../core/observation.ts'
 import { exec } from '../../util/exec.ts'
+import { homeKey } from '../host/network/network-plan.ts'
 import { type LocalPaths, localPaths } from './local-paths.ts'
 import {
   fakeRouter,
@@ -17,7 +18,6 @@ import {
   openLocalWorld,
   staging,
 } from './local-target.fixture.ts'
-import { homeKey } from './network/network-plan.ts'
 
 const server = fileURLToPath(new URL('./local-server.fixture.ts', import.meta.url))
 
@@ -158,7 +158,7 @@ describe('a server that follows another', () => {
     const reopened = await world.reopen()
     expect((await reopened.observe(staging, op())).groups).toEqual([])
     await expectNothingLeft(world)
-    await expect.poll(() => readdir('/run/netns')).not.toContain(`${world.bridge}-31999`)
+    await expect.poll(() => readdir('/run/netns'), { timeout: 10_000 }).not.toContain(`${world.bridge}-31999`)
   })
 })
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,9 +16,13 @@ import { openContentStore } from '../../images/oci-layout-store.ts'
 import type { Router } from '../../router/router.ts'
 import { exec } from '../../util/exec.ts'
 import { readMounts } from '../../util/mountinfo.ts'
+import { numbersFile } from '../host/home-paths.ts'
+import { createInstanceNumbers } from '../host/instance/instance-numbers.ts'
+import { type HomeNetwork, openHomeNetwork } from '../host/network/home-network.ts'
+import type { GroupWish } from '../target.contract.ts'
 import { type LocalPaths, localPaths } from './local-paths.ts'
 import { createLocalTarget, type LocalTarget } from './local-target.ts'
-import { openLocalNetwork } from './network/local-network.ts'
+import { createLocalNetwork } from './network/local-network.ts'
 import { chooseRuntime } from './runtime/choose-runtime.ts'
 import { ociRuntime } from './runtime/oci-runtime.ts'
 
@@ -98,7 +102,7 @@ export interface LocalWorld {
 
 export type MakeRouter = (
   home: string,
-  network: Awaited<ReturnType<typeof openLocalNetwork>>['routerNetwork'],
+  network: HomeNetwork['routerNetwork'],
 ) => Promise<Router & { shutdown?(): Promise<void>; close?(): void }>
 
 export const newHome = (): Promise<string> => mkdtemp(join(tmpdir(), 'basalt-local-'))
@@ -113,9 +117,19 @@ export async function openLocalWorld(
   const image = await storeBusybox(store)
   // Before anything is made that only `close` would remove.
   const runtime = ociRuntime(await chooseRuntime())
-  const network = await openLocalNetwork(home)
+  const network = await openHomeNetwork(home)
+  const numbers = createInstanceNumbers(numbersFile(home))
   const router = await makeRouter(home, network.routerNetwork)
-  const open = () => createLocalTarget({ home, network, runtime, router, roots, now: Date.now })
+  const open = () =>
+    createLocalTarget({
+      home,
+      network: createLocalNetwork(network),
+      numbers,
+      runtime,
+      router,
+      roots,
+      now: Date.now,
+    })
   let target = open()
   const paths = localPaths(home, network.plan.key)
   const record = async (id: InstanceId) => JSON.parse(await readFile(paths.instance(id).record, 'utf8'))
@@ -140,6 +154,7 @@ export async function openLocalWorld(
     async close() {
       await target.shutdown()
       await router.shutdown?.()
+      await network.remove()
       for (const { path } of (await readMounts()).filter(({ path }) => path.startsWith(home)))
         await exec('umount', [path])
       await rm(home, { recursive: true, force: true })
@@ -147,7 +162,7 @@ export async function openLocalWorld(
   }
 }
 
-async function storeBusybox(
+export async function storeBusybox(
   store: Awaited<ReturnType<typeof openContentStore>>,
   text = 'busybox',
 ): Promise<ImageDigest> {
@@ -239,4 +254,43 @@ export async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+const behaviours = {
+  healthy: { command: httpServer, health: httpHealth },
+  'never-healthy': {
+    command: ['/bin/sh', '-c', 'echo no server here; sleep 1000'],
+    health: { ...httpHealth, startMs: 500 } satisfies HealthCheck,
+  },
+  dies: { command: ['/bin/sh', '-c', 'echo cannot go on; exit 3'], health: httpHealth },
+} as const
+
+/** A group as the contract suite wishes it. */
+export function groupFor(image: ImageDigest, wish: GroupWish): GroupSpec {
+  return groupSpec(
+    image,
+    wish.service,
+    {
+      ...behaviours[wish.behaviour ?? 'healthy'],
+      env: { VERSION: wish.version },
+      volumes: wish.volume === undefined ? [] : [{ name: wish.volume, path: '/data' }],
+      stateful: wish.volume !== undefined,
+    },
+    { environment: wish.environment, replicas: wish.replicas ?? 1 },
+  )
+}
+
+/** What a GET gives; null where it is not well answered. */
+export function get(port: number, host: string, path: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const ask = request({ host: '127.0.0.1', port, path, agent: false, headers: { host } }, (answer) => {
+      let body = ''
+      answer.on('data', (chunk: Buffer) => {
+        body += chunk.toString()
+      })
+      answer.on('end', () => resolve(answer.statusCode === 200 ? body : null))
+    })
+    ask.on('error', () => resolve(null))
+    ask.end()
+  })
 }

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { digestOf } from '../../../core/digest.ts'
 import { instanceId } from '../../../core/ids.ts'
 import type { RunSpec } from '../../../core/system.ts'
+import { hostnameOf } from '../../host/instance/name-files.ts'
 import { groupSpec } from '../local-target.fixture.ts'
-import { type BundleInput, bundleOf, hostnameOf } from './bundle.ts'
+import { type BundleInput, bundleOf } from './bundle.ts'
 
 function bundle(run: Partial<RunSpec> = {}, input: Partial<BundleInput> = {}) {
   const group = groupSpec(digestOf('image'), 'web', run)

@@ -1,9 +1,10 @@
 import type { GroupSpec } from '../../../core/generation.ts'
 import type { InstanceId } from '../../../core/ids.ts'
 import type { Limits } from '../../../core/system.ts'
-import { BasaltError } from '../../../errors.ts'
 import type { ImageConfig } from '../../../images/image.ts'
 import type { ImageUser } from '../../../images/image-user.ts'
+import { commandMissing } from '../../host/group/command-missing.ts'
+import { hostnameOf } from '../../host/instance/name-files.ts'
 import { mountsOf } from './mounts.ts'
 import type { CapabilitySet, OciConfig, OciResources } from './oci-config.ts'
 import { type Architecture, seccompFor } from './seccomp.ts'
@@ -96,16 +97,10 @@ export function bundleOf(input: BundleInput): OciConfig {
   }
 }
 
-/** An instance's id as one DNS label. */
-export const hostnameOf = (instance: InstanceId): string => instance.replaceAll('.', '-').slice(-63)
-
 function commandOf({ group, image }: BundleInput): readonly string[] {
   const args = group.run.command ?? [...image.entrypoint, ...image.command]
   if (args.length > 0) return args
-  throw new BasaltError('build.entrypoint-missing', {
-    message: `${group.service} has no command, and neither has its image ${group.image}`,
-    remedy: `Set \`command\` of ${group.service} in basalt.yaml, or \`entrypoint\` in its recipe.`,
-  })
+  throw commandMissing(group)
 }
 
 function environmentOf({ group, image, user }: BundleInput, hostname: string): readonly string[] {

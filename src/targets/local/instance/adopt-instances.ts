@@ -3,10 +3,11 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InstanceId } from '../../../core/ids.ts'
 import { isRunning } from '../../../util/process-identity.ts'
+import { finish, followHealth } from '../../host/instance/follow-health.ts'
 import type { LocalContext } from '../local-context.ts'
-import { finish, followHealth, noteStarted, readEnd } from './follow-instance.ts'
-import { createInstance, type Instance } from './instance.ts'
+import { noteStarted, readEnd } from './follow-instance.ts'
 import { readRecord } from './instance-record.ts'
+import { createLocalInstance, type LocalInstance } from './local-instance.ts'
 import { removeContainer } from './remove-instance.ts'
 
 /** A keeper that was spawned right before its server died needs a moment until the runtime says more. */
@@ -34,7 +35,7 @@ async function adopt(context: LocalContext, id: InstanceId): Promise<void> {
   const record = readRecord(paths.record)
   // Nothing of an instance exists before its record does.
   if (record === null) return rm(paths.folder, { recursive: true, force: true })
-  const instance = createInstance(record, paths, true)
+  const instance = createLocalInstance(record, paths, true)
   context.instances.set(id, instance)
   context.groups.set(record.group.id, record.group)
   if (record.process === null) return adoptUnfinished(context, instance)
@@ -42,7 +43,7 @@ async function adopt(context: LocalContext, id: InstanceId): Promise<void> {
   finish(context, instance, (await readEnd(instance)) ?? { exitCode: null, at: context.now() })
 }
 
-async function adoptUnfinished(context: LocalContext, instance: Instance): Promise<void> {
+async function adoptUnfinished(context: LocalContext, instance: LocalInstance): Promise<void> {
   await noteStarted(context, instance)
   if (instance.record.process !== null) return
   const end = await readEnd(instance)
@@ -55,7 +56,7 @@ async function adoptUnfinished(context: LocalContext, instance: Instance): Promi
 }
 
 /** The keeper is told by its script, which only its shell has as argument. */
-function keeperRuns({ paths }: Instance): boolean {
+function keeperRuns({ paths }: LocalInstance): boolean {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.some((pid) => {
     try {

@@ -4,25 +4,19 @@ import type { GroupSpec } from '../../../core/generation.ts'
 import type { InstanceId } from '../../../core/ids.ts'
 import { BasaltError } from '../../../errors.ts'
 import type { ProcessIdentity } from '../../../util/process-identity.ts'
+import type { InstanceFacts } from '../../host/instance/instance.ts'
 
 /**
  * Lies in an instance's folder before anything of the instance exists, so that whatever a crash leaves can be
  * adopted or removed by the next server.
  */
-export interface InstanceRecord {
+export interface InstanceRecord extends InstanceFacts {
   readonly format: 1
-  readonly instance: InstanceId
-  readonly group: GroupSpec
   readonly rootPath: string
   /** Name of the network namespace. */
   readonly namespace: string
-  readonly address: string
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number
   /** The instance's first process; null until the runtime has made it. */
   readonly process: ProcessIdentity | null
-  /** It was healthy once: a first failed check after an adoption is then not a failed start. */
-  readonly provenHealthy: boolean
 }
 
 const recordSchema = z.object({

@@ -3,12 +3,12 @@ import type { GroupSpec } from '../../../core/generation.ts'
 import { instanceId } from '../../../core/ids.ts'
 import type { MountedRoot } from '../../../images/image-roots.ts'
 import type { ImageUser } from '../../../images/image-user.ts'
-import { bundleOf, hostnameOf } from '../bundle/bundle.ts'
+import { hostnameOf, writeNameFiles } from '../../host/instance/name-files.ts'
+import { bundleOf } from '../bundle/bundle.ts'
 import type { LocalContext } from '../local-context.ts'
 import { type NetworkNamespace, namespaceFolder } from '../network/network-namespace.ts'
-import { createInstance, type Instance } from './instance.ts'
 import { writeRecord } from './instance-record.ts'
-import { writeNameFiles } from './name-files.ts'
+import { createLocalInstance, type LocalInstance } from './local-instance.ts'
 
 /** What all new instances of a group share. */
 export interface LaunchPlan {
@@ -27,9 +27,9 @@ export function registerInstance(
   { group, root }: LaunchPlan,
   number: number,
   namespace: NetworkNamespace,
-): Instance {
+): LocalInstance {
   const id = instanceId(group.id, number)
-  const instance = createInstance(
+  const instance = createLocalInstance(
     {
       format: 1,
       instance: id,
@@ -54,7 +54,7 @@ export function registerInstance(
 export async function launchInstance(
   context: LocalContext,
   plan: LaunchPlan,
-  instance: Instance,
+  instance: LocalInstance,
 ): Promise<void> {
   const { id, paths, record } = instance
   const { group, root, user, needs, volumes } = plan

@@ -2,20 +2,18 @@ import { access, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exec } from '../../../util/exec.ts'
 import type { LocalContext } from '../local-context.ts'
-import type { Instance } from './instance.ts'
+import type { LocalInstance } from './local-instance.ts'
 
 /**
  * Removes every trace of an ended instance but its log and its volumes. The record goes last, so that what a
  * crash leaves is removed by the next server.
  */
-export async function removeInstance(context: LocalContext, instance: Instance): Promise<void> {
+export async function removeInstance(context: LocalContext, instance: LocalInstance): Promise<void> {
   const { paths, record, id } = instance
-  instance.health?.stop()
   await removeContainer(context, id)
   await context.network.pool.remove([record.namespace])
   await Promise.all([rm(paths.pidFile, { force: true }), rm(paths.exitFile, { force: true })])
   await rm(paths.folder, { recursive: true, force: true })
-  context.instances.delete(id)
 }
 
 /** A runtime that ended by itself has left nothing; one that was killed left its state and the cgroups. */

@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exec } from '../../../util/exec.ts'
 import type { LocalContext } from '../local-context.ts'
-import type { Instance } from './instance.ts'
+import type { LocalInstance } from './local-instance.ts'
 import { isInCgroup } from './signal-process.ts'
 
 /** Killed by `exec` because the time was over. */
@@ -11,7 +11,7 @@ const killed = 137
 /** Runs a command in an instance, with the instance's own user, environment and limits. */
 export async function runInside(
   context: LocalContext,
-  instance: Instance,
+  instance: LocalInstance,
   command: readonly string[],
   timeoutMs: number,
 ): Promise<{ readonly exitCode: number | null; readonly output: string }> {

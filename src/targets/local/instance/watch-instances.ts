@@ -1,8 +1,9 @@
 import type { InstanceId } from '../../../core/ids.ts'
 import { isProcessAlive } from '../../../util/process-alive.ts'
+import { tell } from '../../host/instance/follow-health.ts'
+import { rotateLog } from '../../host/log/rotate-log.ts'
 import type { LocalContext } from '../local-context.ts'
-import { rotateLog } from '../log/rotate-log.ts'
-import { confirmAlive, noteEnded, noteStarted, tell } from './follow-instance.ts'
+import { confirmAlive, noteEnded, noteStarted } from './follow-instance.ts'
 import { watchInstanceEvents } from './instance-events.ts'
 
 /** How often logs are cut and instances asked for beyond what events tell. */

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createNamespaceNumbers } from './namespace-numbers.ts'
+import { createAddressNumbers } from '../../host/network/address-numbers.ts'
+import { planOf } from '../../host/network/network-plan.ts'
 import { createNamespacePool } from './namespace-pool.ts'
 import type { NamespaceStock } from './namespace-stock.ts'
 import { namespaceOf } from './network-namespace.ts'
-import { planOf } from './network-plan.ts'
 
 const plan = planOf('abcdef', 200)
 const op = () => ({ signal: new AbortController().signal })
@@ -107,16 +107,16 @@ describe('createNamespacePool', () => {
   })
 })
 
-describe('createNamespaceNumbers', () => {
+describe('createAddressNumbers', () => {
   it('skips what is in use, and addresses that end in .0 or .255', () => {
-    const numbers = createNamespaceNumbers()
+    const numbers = createAddressNumbers({ first: 2, last: 32_766 })
     numbers.use(253)
     numbers.use(257)
     expect([numbers.next(), numbers.next()]).toEqual([258, 259])
   })
 
   it('comes back to a freed number only after all others', () => {
-    const numbers = createNamespaceNumbers()
+    const numbers = createAddressNumbers({ first: 2, last: 32_766 })
     const first = numbers.next()
     numbers.free(first)
     const seen = new Set(Array.from({ length: 1000 }, () => numbers.next()))

@@ -1,8 +1,8 @@
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
+import type { NetworkPlan } from '../../host/network/network-plan.ts'
 import { createNamespaceStock, type NamespaceStock } from './namespace-stock.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
-import type { NetworkPlan } from './network-plan.ts'
 
 /** Network namespaces made beforehand, because making one costs half as much as starting the instance. */
 export interface NamespacePool {

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { coalesce } from '../../../util/coalesce.ts'
-import { ipBatchForced } from './ip-batch.ts'
-import { createNamespaceNumbers } from './namespace-numbers.ts'
+import { createAddressNumbers, numberRanges } from '../../host/network/address-numbers.ts'
+import { ipBatchForced } from '../../host/network/ip-batch.ts'
+import type { NetworkPlan } from '../../host/network/network-plan.ts'
 import { makeNamespaces, type NetworkNamespace, namespaceFolder, namespaceOf } from './network-namespace.ts'
-import type { NetworkPlan } from './network-plan.ts'
 
 /** Makes and removes the network namespaces of one home; what exists is known by its name alone. */
 export interface NamespaceStock {
@@ -15,7 +15,7 @@ export interface NamespaceStock {
 }
 
 export function createNamespaceStock(plan: NetworkPlan): NamespaceStock {
-  const numbers = createNamespaceNumbers()
+  const numbers = createAddressNumbers(numberRanges.local)
   const prefix = `${plan.bridge}-`
   const numberOf = (name: string): number => Number(name.slice(prefix.length))
   const leaving = new Set<string>()

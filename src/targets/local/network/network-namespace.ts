@@ -1,6 +1,6 @@
 import { execOrThrow } from '../../../util/exec.ts'
-import { ipBatch } from './ip-batch.ts'
-import type { NetworkPlan } from './network-plan.ts'
+import { ipBatch } from '../../host/network/ip-batch.ts'
+import { addressOf, type NetworkPlan } from '../../host/network/network-plan.ts'
 
 /** A network namespace with one address, joined to the bridge and ready for traffic. */
 export interface NetworkNamespace {
@@ -18,7 +18,7 @@ export const namespaceOf = (plan: NetworkPlan, number: number): NetworkNamespace
   number,
   name: `${plan.bridge}-${number}`,
   path: `${namespaceFolder}/${plan.bridge}-${number}`,
-  address: `10.${plan.octet}.${number >>> 8}.${number & 255}`,
+  address: addressOf(plan, number),
   hostLink: `bs${plan.key}-${number}`,
 })
 

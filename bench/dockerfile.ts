@@ -126,6 +126,7 @@ async function ourBuild(docker: DockerEngine, work: string): Promise<Build> {
       cacheFolder,
       pins: { find, before: find, keep: (reference, digest) => void pins.set(reference, digest) },
       resolveImage: null,
+      findLogin: async () => null,
       openBackend: (op) => chooseBackend(environment, cacheFolder, op),
       wanted: 'buildkit',
       contextLimitBytes: 2 ** 30,

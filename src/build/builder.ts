@@ -59,3 +59,13 @@ export interface MadeBy {
  * what goes in is known by digest, as far as Basalt can see. `recorded only`: something that went in is not.
  */
 export type BuildGrade = 'bit-reproducible' | 'inputs pinned' | 'recorded only'
+
+/** What somebody is logged in with at a registry: a name and a password, or a token in place of both. */
+export interface Login {
+  /** Empty with a token. */
+  readonly user: string
+  readonly secret: string
+}
+
+/** Null: nobody is logged in there. @param registry as references name it: `docker.io`, `localhost:5000` */
+export type FindLogin = (registry: string, signal: AbortSignal) => Promise<Login | null>

@@ -152,6 +152,7 @@ const openSystemBuilder = (
         cacheFolder,
         pins: images,
         resolveImage: async (text, op) => (await registries.resolve(parseReference(text), op)).digest,
+        findLogin: registries.findLogin,
         environment: process.env,
       }),
     }),

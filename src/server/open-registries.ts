@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FindLogin } from '../build/builder.ts'
 import type { ImageResolverPorts } from '../build/image-resolver.ts'
 import type { ImageRegistries } from '../engine/ports.ts'
 import type { ContentStore } from '../images/content-store.ts'
@@ -13,15 +14,14 @@ import { replacedWhileRunning } from '../util/replaced-while-running.ts'
 export function openRegistries(
   store: ContentStore,
   cacheFolder: string,
-): ImageRegistries & ImageResolverPorts['registry'] {
+): ImageRegistries & ImageResolverPorts['registry'] & { readonly findLogin: FindLogin } {
   const client = onceSucceeded(async () => {
     const { createRegistryClient } = await import('../images/registry/client/registry-client.ts').catch(
       replacedWhileRunning('client of registries'),
     )
-    const dockerFolder = process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker')
     return createRegistryClient({
       store,
-      dockerConfig: join(dockerFolder, 'config.json'),
+      dockerConfig: dockerConfig(),
       certificatesFolder: '/etc/docker/certs.d',
       originsFile: join(cacheFolder, 'registry-blobs.json'),
       environment: process.env,
@@ -31,6 +31,17 @@ export function openRegistries(
     })
   })
   return {
+    async findLogin(registry, signal) {
+      const { createDockerCredentials } = await import(
+        '../images/registry/client/docker-credentials.ts'
+      ).catch(replacedWhileRunning('client of registries'))
+      const found = await createDockerCredentials(dockerConfig(), exec).find(registry, signal)
+      // A token that only the registry itself takes is of no use to a builder.
+      if (found === null || found.kind === 'bearer') return null
+      return found.kind === 'identity'
+        ? { user: '', secret: found.token }
+        : { user: found.user, secret: found.password }
+    },
     resolve: async (reference, op) => (await client()).resolve(reference, op),
     pullRelease: async (reference, op) => (await client()).pullRelease(reference, op),
     push: async (digest, to, op) => {
@@ -43,3 +54,6 @@ export function openRegistries(
     },
   }
 }
+
+const dockerConfig = (): string =>
+  join(process.env['DOCKER_CONFIG'] ?? join(homedir(), '.docker'), 'config.json')

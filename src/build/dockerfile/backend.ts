@@ -1,6 +1,7 @@
 import type { Digest } from '../../core/ids.ts'
 import type { Op } from '../../core/op.ts'
 import type { DockerfileRecipe } from '../../core/system.ts'
+import type { FindLogin } from '../builder.ts'
 import type { BuildLog } from './build-log.ts'
 import type { BuildFiles } from './context/build-context.ts'
 import type { Dockerfile, ImagePlace } from './parse/parse-dockerfile.ts'
@@ -44,6 +45,8 @@ export interface BackendWork {
   readonly noCache: boolean
   /** The bytes of each secret by its id, read when a step asks for them. */
   readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>
+  /** For the registries that bases come from. */
+  readonly findLogin: FindLogin
   /** What it left of the last build of this service, to be removed when it is replaced; null: nothing. */
   readonly superseded: string | null
   readonly log: BuildLog

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import type { Op } from '../../core/op.ts'
 
 /** What a builder said, line by line, as it is kept with the release. */
@@ -33,7 +34,7 @@ export function createBuildLog(service: string, op: Op): BuildLog {
   const hidden = new Set<string>()
 
   const clean = (text: string): string => {
-    let shown = text
+    let shown = stripVTControlCharacters(text)
     for (const secret of hidden) shown = shown.replaceAll(secret, secretMark)
     for (const [from, to] of rewrites) shown = shown.replaceAll(from, to)
     return shown

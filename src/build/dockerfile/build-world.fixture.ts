@@ -9,7 +9,7 @@ import { BasaltError } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import { loadImage } from '../../images/image.ts'
 import { openContentStore } from '../../images/oci-layout-store.ts'
-import type { BuiltImage } from '../builder.ts'
+import type { BuiltImage, FindLogin } from '../builder.ts'
 import type { Backend, BackendName } from './backend.ts'
 import { chooseBackend } from './choose-backend.ts'
 import { createDockerfileBuilder } from './dockerfile-builder.ts'
@@ -37,6 +37,7 @@ export interface BuildOptions {
   readonly signal?: AbortSignal
   readonly resolveImage?: ResolveImage
   readonly backend?: Backend
+  readonly findLogin?: FindLogin
   readonly contextLimitBytes?: number
 }
 
@@ -77,6 +78,7 @@ export async function openBuildWorld(
         },
         resolveImage: options.resolveImage ?? null,
         wanted,
+        findLogin: options.findLogin ?? (async () => null),
         contextLimitBytes: options.contextLimitBytes ?? 2 ** 30,
         now: Date.now,
         openBackend: async (op) => {

@@ -30,10 +30,15 @@ export interface Dockerd {
   /** A tar becomes an image of one layer. */
   importImage(tar: Buffer, repository: string): Promise<string>
   /** A registry that this Engine alone can reach. */
-  startRegistry(): Promise<{ readonly host: string; close(): Promise<void> }>
+  startRegistry(options?: RegistryOptions): Promise<{ readonly host: string; close(): Promise<void> }>
   /** Resolves with the digest. */
-  push(repository: string, tag: string): Promise<string>
+  push(repository: string, tag: string, login?: object): Promise<string>
   close(): Promise<void>
+}
+
+export interface RegistryOptions {
+  /** A line of htpasswd: nothing is had without a login. */
+  readonly htpasswd?: string
 }
 
 /** Why there can be none here, or null. */
@@ -78,9 +83,9 @@ export async function openDockerd(): Promise<Dockerd> {
       const answer = await call('POST', `/images/create?fromSrc=-&repo=${repository}&tag=latest`, tar)
       return /sha256:[0-9a-f]{64}/.exec(JSON.stringify(answer))?.[0] ?? ''
     },
-    startRegistry: () => startRegistry(folder, namespace),
-    async push(repository, tag) {
-      const headers = { 'x-registry-auth': Buffer.from('{}').toString('base64') }
+    startRegistry: (options = {}) => startRegistry(folder, namespace, options),
+    async push(repository, tag, login = {}) {
+      const headers = { 'x-registry-auth': Buffer.from(JSON.stringify(login)).toString('base64') }
       const answer = await ask(
         socketPath,
         'POST',
@@ -94,11 +99,14 @@ export async function openDockerd(): Promise<Dockerd> {
   }
 }
 
-async function startRegistry(folder: string, namespace: string) {
+async function startRegistry(folder: string, namespace: string, { htpasswd }: RegistryOptions) {
+  writeFileSync(join(folder, 'htpasswd'), htpasswd ?? '')
+  const auth =
+    htpasswd === undefined ? '' : `auth: { htpasswd: { realm: test, path: ${join(folder, 'htpasswd')} } }\n`
   const host = '127.0.0.1:5000'
   writeFileSync(
     join(folder, 'registry.yml'),
-    `version: 0.1\nstorage: { filesystem: { rootdirectory: ${join(folder, 'registry')} } }\nhttp: { addr: "${host}" }\n`,
+    `version: 0.1\nstorage: { filesystem: { rootdirectory: ${join(folder, 'registry')} } }\nhttp: { addr: "${host}" }\n${auth}`,
   )
   const words = [`--net=/run/netns/${namespace}`, 'docker-registry', 'serve', join(folder, 'registry.yml')]
   const child = spawn('nsenter', words, { stdio: 'ignore' })

@@ -10,7 +10,7 @@ import { openContentStore } from '../../images/oci-layout-store.ts'
 import { diskError } from '../../util/disk-error.ts'
 import { removeLeftovers } from '../../util/remove-leftovers.ts'
 import { temporaryName } from '../../util/temporary-name.ts'
-import type { BuildContext, Builder, BuiltImage } from '../builder.ts'
+import type { BuildContext, Builder, BuiltImage, FindLogin } from '../builder.ts'
 import { attach, describe } from '../referrer.ts'
 import {
   inputKey,
@@ -44,6 +44,7 @@ export interface DockerfileBuilderPorts {
   readonly resolveImage: ResolveImage | null
   /** What builds; asked for only when something has to be built. */
   readonly openBackend: (op: Pick<Op, 'signal'>) => Promise<Backend>
+  readonly findLogin: FindLogin
   /** What the machine's settings ask for; null: whatever there is. */
   readonly wanted: BackendName | null
   readonly contextLimitBytes: number
@@ -178,7 +179,7 @@ async function buildAnew(inputs: Inputs, record: BuildRecord | null, op: Op): Pr
 const cleanup = (): Pick<Op, 'signal'> => ({ signal: AbortSignal.timeout(30_000) })
 
 function workOf(
-  { recipe, context, files, dockerfile, secrets }: Inputs,
+  { recipe, context, files, dockerfile, secrets, ports }: Inputs,
   bases: readonly PinnedPlace[],
   log: BuildLog,
   options: Pick<BackendWork, 'noCache' | 'superseded'>,
@@ -192,6 +193,7 @@ function workOf(
     bases,
     sourceTime: context.sourceTime,
     secrets: new Map([...secrets].map(([id, bytes]) => [id, async () => bytes])),
+    findLogin: ports.findLogin,
     log,
     ...options,
   }

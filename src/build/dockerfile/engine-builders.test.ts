@@ -314,24 +314,37 @@ describe.skipIf(missing !== null)(`the Engine${unless}`, () => {
     }
   })
 
-  it('pulls a base by the digest that it was pinned to', async () => {
-    const registry = await dockerd.startRegistry()
-    const world = await openBuildWorld('buildkit', environment())
-    try {
-      await dockerd.call('POST', `/images/local/base:latest/tag?repo=${registry.host}/pulled&tag=1`)
-      const digest = await dockerd.push(`${registry.host}/pulled`, '1')
-      await dockerd.call('DELETE', `/images/${registry.host}/pulled:1`)
-      world.write({ 'web/Dockerfile': `FROM ${registry.host}/pulled:1\nRUN cat /mark > /seen\n` })
-      const built = await world.build({ resolveImage: async () => digest as Digest })
-      expect((await filesOf(world.store, built.image)).get('seen')?.text).toBe('one')
-      expect(built.made?.grade).toBe('inputs pinned')
-      expect(world.pins.get(`${registry.host}/pulled:1`)).toBe(digest)
-    } finally {
-      world.close()
-      await registry.close()
-    }
-  })
+  it.each(['buildkit', 'classic'] as const)(
+    'pulls a base by the digest that it was pinned to, with the login that is known: %s',
+    async (name) => {
+      const registry = await dockerd.startRegistry({ htpasswd })
+      const world = await openBuildWorld(name, environment())
+      const repository = `${registry.host}/pulled-${name}`
+      try {
+        await dockerd.call('POST', `/images/local/base:latest/tag?repo=${repository}&tag=1`)
+        const login = { username: 'ada', password: 'lovelace' }
+        const digest = await dockerd.push(repository, '1', login)
+        await dockerd.call('DELETE', `/images/${repository}:1`)
+        world.write({ 'web/Dockerfile': `FROM ${repository}:1\nRUN cat /mark > /seen\n` })
+        const resolveImage = async () => digest as Digest
+        expect((await failureOf(world.build({ resolveImage }))).message).toMatch(/401|auth|credentials/i)
+
+        const findLogin = async (asked: string) =>
+          asked === registry.host ? { user: login.username, secret: login.password } : null
+        const built = await world.build({ resolveImage, findLogin })
+        expect((await filesOf(world.store, built.image)).get('seen')?.text).toBe('one')
+        expect(built.made?.grade).toBe('inputs pinned')
+        expect(world.pins.get(`${repository}:1`)).toBe(digest)
+      } finally {
+        world.close()
+        await registry.close()
+      }
+    },
+  )
 })
+
+/** Of ada, whose password is lovelace. */
+const htpasswd = 'ada:$2y$04$uMTYPV2gWcd55hxBDPv2YOfirUcvnR/cjSd/W5rULZQQ0WTd2JNYq\n'
 
 describe('an Engine that cannot be used', () => {
   let world: BuildWorld

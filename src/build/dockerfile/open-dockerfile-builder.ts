@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import type { DockerfileRecipe } from '../../core/system.ts'
 import { BasaltError } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
-import type { Builder } from '../builder.ts'
+import { replacedWhileRunning } from '../../util/replaced-while-running.ts'
+import type { Builder, FindLogin } from '../builder.ts'
 import { dockerfileBuilderVersion } from './builder-version.ts'
 import type { ImagePins, ResolveImage } from './resolve-bases.ts'
 
@@ -13,6 +14,7 @@ export interface DockerfileBuilderSettings {
   /** Of basalt.lock, shared by all builds of a run; the caller writes it at the end. */
   readonly pins: ImagePins
   readonly resolveImage: ResolveImage
+  readonly findLogin: FindLogin
   /** BASALT_DOCKERFILE_BUILDER, BASALT_CONTEXT_LIMIT, and what Docker's client heeds: DOCKER_HOST and others. */
   readonly environment: Readonly<Record<string, string | undefined>>
 }
@@ -21,7 +23,7 @@ const defaultContextLimitBytes = 2 ** 30
 
 /** The Dockerfile builder of this machine. One for each run. */
 export function openDockerfileBuilder(settings: DockerfileBuilderSettings): Builder<DockerfileRecipe> {
-  const { store, pins, resolveImage, environment } = settings
+  const { store, pins, resolveImage, findLogin, environment } = settings
   const cacheFolder = join(settings.cacheFolder, 'dockerfile')
   let builder: Promise<Builder<DockerfileRecipe>> | undefined
   // Late: a system without a Dockerfile needs nothing of it, and a setting that is wrong must not stop it.
@@ -29,12 +31,13 @@ export function openDockerfileBuilder(settings: DockerfileBuilderSettings): Buil
     const [{ createDockerfileBuilder }, { chooseBackend, wantedBackend }] = await Promise.all([
       import('./dockerfile-builder.ts'),
       import('./choose-backend.ts'),
-    ])
+    ]).catch(replacedWhileRunning('builder of Dockerfiles'))
     return createDockerfileBuilder({
       store,
       cacheFolder,
       pins,
       resolveImage,
+      findLogin,
       wanted: wantedBackend(environment),
       contextLimitBytes: contextLimit(environment),
       openBackend: (op) => chooseBackend(environment, cacheFolder, op),

@@ -67,9 +67,6 @@ export function stepOfNumber(
   { stages, preamble }: Dockerfile,
   countsPreamble: boolean,
 ): Instruction | null {
-  const steps = stages.flatMap(({ line, instructions }) => [
-    { keyword: 'FROM', text: '', offsets: [], line },
-    ...instructions,
-  ])
+  const steps = stages.flatMap(({ from, instructions }) => [from, ...instructions])
   return [...(countsPreamble ? preamble : []), ...steps][number - 1] ?? null
 }

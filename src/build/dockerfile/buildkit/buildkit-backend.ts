@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
 import type { Backend, BackendWork, MadeImage, PinnedPlace } from '../backend.ts'
+import { registryOfHost } from '../base-logins.ts'
 import { buildQuery, type Engine, followBuild, madeImage, startBuild } from '../engine/engine-build.ts'
 import type { EngineImages } from '../engine/engine-images.ts'
 import { replaceImages } from '../parse/parse-dockerfile.ts'
@@ -37,6 +38,7 @@ async function build(engine: Engine, work: BackendWork, op: Op): Promise<MadeIma
     const session = createSession({
       folders: await foldersOf(work),
       secrets: work.secrets,
+      login: (host) => work.findLogin(registryOfHost(host), op.signal),
     })
     const id = await solve(engine, work, session, op).finally(() => session.close())
     return madeImage(id, engine, async (_, abort) => {

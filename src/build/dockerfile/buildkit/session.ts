@@ -1,5 +1,6 @@
 import { createServer } from 'node:http2'
 import type { Duplex } from 'node:stream'
+import type { Login } from '../../builder.ts'
 import { type SyncedFolder, sendFolder } from './file-sync.ts'
 import { answerCall, type GrpcMethod, GrpcNotFound } from './grpc-stream.ts'
 import { bytesField, readFields, varintField } from './protobuf.ts'
@@ -10,6 +11,8 @@ export interface SessionOffer {
   readonly folders: ReadonlyMap<string, SyncedFolder>
   /** By id. They are read when a step asks for one, and kept nowhere. */
   readonly secrets: ReadonlyMap<string, () => Promise<Buffer>>
+  /** By the host of a registry that a base is pulled from. */
+  readonly login: (host: string) => Promise<Login | null>
 }
 
 export interface Session {
@@ -23,7 +26,7 @@ export interface Session {
 
 /**
  * The client's half of a BuildKit session (moby/buildkit, session/): a gRPC server at the end of a connection that the
- * client opened. It offers nothing but what this build needs: no other folder, no agent, no credentials.
+ * client opened. It offers nothing but what this build needs: no other folder, no agent.
  */
 export function createSession(offer: SessionOffer): Session {
   let failure: unknown
@@ -40,6 +43,7 @@ export function createSession(offer: SessionOffer): Session {
   const methods = new Map<string, GrpcMethod>([
     ['/grpc.health.v1.Health/Check', (call) => answer(call, () => varintField(1, serving))],
     ['/moby.filesync.v1.FileSync/DiffCopy', remembering((call) => syncFolder(call, offer))],
+    ['/moby.filesync.v1.Auth/Credentials', (call) => answer(call, (asked) => credentialsOf(asked, offer))],
     [
       '/moby.buildkit.secrets.v1.Secrets/GetSecret',
       (call) => answer(call, (asked) => secretOf(asked, offer)),
@@ -80,10 +84,24 @@ async function syncFolder(call: Call, { folders }: SessionOffer): Promise<void> 
   await sendFolder(call, folder)
 }
 
+/** Nobody who is logged in is an empty answer. */
+async function credentialsOf(asked: Buffer, { login }: SessionOffer): Promise<Buffer> {
+  const found = await login(firstText(asked))
+  return found === null
+    ? Buffer.alloc(0)
+    : Buffer.concat([bytesField(1, found.user), bytesField(2, found.secret)])
+}
+
+/** Both calls ask by one text. */
+function firstText(message: Buffer): string {
+  let text = ''
+  for (const field of readFields(message))
+    if (field.kind === 'bytes' && field.number === 1) text = field.value.toString()
+  return text
+}
+
 async function secretOf(asked: Buffer, { secrets }: SessionOffer): Promise<Buffer> {
-  let id = ''
-  for (const field of readFields(asked))
-    if (field.kind === 'bytes' && field.number === 1) id = field.value.toString()
+  const id = firstText(asked)
   const secret = secrets.get(id)
   // BuildKit takes "not found" for a secret that is not required.
   if (secret === undefined) throw new GrpcNotFound(`secret ${id} not found`)

@@ -4,6 +4,7 @@ import { BasaltError } from '../../../errors.ts'
 import type { TarEntry } from '../../../util/tar-entry.ts'
 import { writeTar } from '../../../util/tar-writer.ts'
 import type { Backend, BackendWork, MadeImage } from '../backend.ts'
+import { loginHeader } from '../base-logins.ts'
 import { contextMembers, freeName } from '../context/build-context.ts'
 import type { ContextEntry } from '../context/context-walk.ts'
 import { readUnchanged } from '../context/read-unchanged.ts'
@@ -40,7 +41,7 @@ async function build(engine: Engine, work: BackendWork, op: Op): Promise<MadeIma
       method: 'POST',
       path: `${facts.prefix}/build`,
       query,
-      headers: { 'content-type': 'application/x-tar' },
+      headers: { 'content-type': 'application/x-tar', ...(await loginHeader(work, op.signal)) },
       body: Readable.from(writeTar(members), { objectMode: false }),
       purpose: `${work.service} could not be built`,
     },
@@ -64,7 +65,9 @@ async function build(engine: Engine, work: BackendWork, op: Op): Promise<MadeIma
         work.files.dockerfile,
         stepOfNumber(step, work.dockerfile, true),
         said,
-        work.log.last(21, `step ${step}`).filter((line) => !/^Step \d+\/\d+ : | ---> /.test(line)),
+        work.log
+          .last(21, `step ${step}`)
+          .filter((line) => !/^Step \d+\/\d+ : | ---> |^Removing intermediate container /.test(line)),
       ),
   )
   return madeImage(id, engine, async ({ everything }, abort) => {

@@ -17,7 +17,7 @@ export interface Dockerfile {
 export interface Stage {
   /** As `AS` says, in lower case; null without a name. */
   readonly name: string | null
-  readonly line: number
+  readonly from: Instruction
   /** Stages that it is made from or copies from. */
   readonly needs: readonly number[]
   /** Without its FROM. */
@@ -83,7 +83,7 @@ export function parseDockerfile(
       else if (reference !== 'scratch')
         images.push({ reference, start, end, line: instruction.line, stage: index })
     }
-    if (instruction.keyword === 'FROM') stages.push({ name, line: instruction.line, needs, instructions: [] })
+    if (instruction.keyword === 'FROM') stages.push({ name, from: instruction, needs, instructions: [] })
     else {
       const current = stages[index]
       if (current === undefined) continue

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type ErrorCode, type ErrorKind, errorCatalogue, exitCodes } from '../src/errors.ts'
 import { resultSchemas } from '../src/server/result-schemas.ts'
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -43,6 +43,13 @@ describe('the bundled command line', () => {
     expect(readdirSync(folderOf('dist'))).not.toContain('old.js')
     expect(readdirSync(folderOf('.')).filter((name) => name.startsWith('dist'))).toEqual(['dist'])
     expect(await run('version')).toContain('basalt')
+  })
+
+  it('has none of the forty languages of zod, which `import * as z` leaves out', () => {
+    const dist = join(folder, 'package/dist')
+    const texts = readdirSync(dist).map((name) => readFileSync(join(dist, name), 'utf8'))
+    expect(texts.some((text) => text.includes('invalid_type'))).toBe(true)
+    expect(texts.filter((text) => text.includes('Ungültige Eingabe'))).toEqual([])
   })
 
   it('reads names from basalt.yaml', async () => {

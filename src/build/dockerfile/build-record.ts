@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { BasaltError } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import { digestSchema } from '../../images/descriptor.ts'

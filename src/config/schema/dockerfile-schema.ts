@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { environmentVariables, list, text } from './scalars.ts'
 
 const inside = 'without `..`'

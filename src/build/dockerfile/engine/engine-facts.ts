@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Op } from '../../../core/op.ts'
 import type { EngineClient } from './engine-client.ts'
 import { engineTooOld } from './engine-errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Digest } from '../../../core/ids.ts'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const messageSchema = z.looseObject({
   stream: z.string().optional(),

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { writeFileAtomic } from '../../../util/atomic-write.ts'
 
 /** What may be done with one thing (distribution, "Token Authentication": the `access` claim). */

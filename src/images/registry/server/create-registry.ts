@@ -1,6 +1,6 @@
 import type { ServerOptions as TlsOptions } from 'node:https'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { authorize } from './authorize.ts'
 import { type ErrorAnswer, errorAnswer, refusal } from './refusal.ts'
 import type { RegistryParts } from './registry-parts.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { BasaltError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../util/atomic-write.ts'
 import { createMutex } from '../../../util/mutex.ts'

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Digest } from '../../../core/ids.ts'
 import { type ByteRange, parseChunkRange } from './byte-range.ts'
 import { digestOfText, hasBlob } from './find-content.ts'

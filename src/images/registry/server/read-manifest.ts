@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Digest } from '../../../core/ids.ts'
 import type { Descriptor } from '../../content-store.ts'
 import { descriptorSchema, isIndexType, isManifestType } from '../../descriptor.ts'

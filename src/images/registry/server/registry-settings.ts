@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { BasaltError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../util/atomic-write.ts'
 import { defaultListen, isLoopbackHost } from './loopback.ts'

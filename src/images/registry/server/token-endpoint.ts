@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Access } from './access-token.ts'
 import { type Authority, allows, checkBasic, isAnonymousWelcome, mayPullAnonymously } from './authorize.ts'
 import type { StoredCredential } from './credentials.ts'

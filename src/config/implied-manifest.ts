@@ -1,24 +1,22 @@
+import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { BasaltError } from '../errors.ts'
 import { defaults } from './defaults.ts'
+import { dockerfileHints } from './dockerfile-hints.ts'
 import { impliedSystemName } from './implied-names.ts'
 import type { LoadedManifest } from './load-manifest.ts'
 import { parseLocatedManifest } from './parse-manifest.ts'
 
-export interface ImpliedFacts {
-  /** From EXPOSE; null without one. */
-  readonly port: number | null
-  /** Where its instances run. */
-  readonly target: string
-}
-
 /**
  * The system of a folder that has nothing but a Dockerfile: one service, which answers at the port that it exposes, under
- * every host name, and is healthy when `GET /` answers. Throws `manifest.missing` where no port is known.
+ * every host name, and is healthy when `GET /` answers. Rejects with `manifest.missing` where it exposes none.
+ *
+ * @param target where its instances run
  */
-export function impliedManifest(dockerfile: string, { port, target }: ImpliedFacts): LoadedManifest {
+export async function impliedManifest(dockerfile: string, target: string): Promise<LoadedManifest> {
   const name = impliedSystemName(dockerfile)
-  if (port === null)
+  const [port] = dockerfileHints(await readFile(dockerfile, 'utf8'), null).ports
+  if (port === undefined)
     throw new BasaltError('manifest.missing', {
       message: `${dockerfile} exposes no TCP port, and there is no basalt.yaml that names one`,
       remedy: 'Add a line such as `EXPOSE 8080` to it, or write a basalt.yaml with `basalt init`.',

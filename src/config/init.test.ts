@@ -178,12 +178,22 @@ describe('proposeManifest', () => {
   })
 
   it('mentions files that it does not read', async () => {
-    const { notes } = await propose({
-      Dockerfile: 'FROM x',
-      'compose.yaml': 'services: {}',
-      'index.html': '',
+    const { notes } = await propose({ 'compose.yaml': 'services: {}', 'index.html': '' })
+    expect(notes).toEqual([expect.stringContaining('compose.yaml')])
+  })
+
+  it('builds what has a Dockerfile by that, at the port that it exposes', async () => {
+    const { system, text } = await propose({
+      'web/Dockerfile': 'FROM x\nEXPOSE 3000\n',
+      'web/package.json': JSON.stringify({ scripts: { start: 'node server.js' } }),
+      'api/Dockerfile': 'FROM x\n',
     })
-    expect(notes).toEqual([expect.stringContaining('Dockerfile'), expect.stringContaining('compose.yaml')])
+    expect(system.services['web']).toMatchObject({
+      source: { kind: 'dockerfile', recipe: { context: 'web' } },
+      run: { ports: [{ port: 3000, protocol: 'http' }], health: { kind: 'http', path: '/' } },
+    })
+    expect(system.services['api']?.run.ports).toEqual([{ port: 8080, protocol: 'http' }])
+    expect(text).toContain('the Dockerfile exposes no port')
   })
 
   it('proposes something that can be filled in where there is nothing', async () => {

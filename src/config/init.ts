@@ -143,8 +143,6 @@ function nameServices(apps: readonly DetectedApp[], systemName: string): readonl
 
 function foreignFiles(names: readonly string[]): readonly string[] {
   const notes: string[] = []
-  if (names.some((name) => /^(?:Dockerfile|Containerfile)/.test(name)))
-    notes.push('the Dockerfile is not read: a recipe (`build`) takes its place')
   const compose = names.find((name) => /^(?:docker-)?compose\.ya?ml$/.test(name))
   if (compose !== undefined)
     notes.push(`${compose} is not read: \`basalt init --from ${compose}\` imports it`)

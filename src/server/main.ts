@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { openDockerfileBuilder } from '../build/dockerfile/open-dockerfile-builder.ts'
 import { createImageResolver } from '../build/image-resolver.ts'
 import { openSource } from '../build/source.ts'
@@ -127,11 +127,8 @@ function impliedTarget(): string {
 /** basalt.yaml, or the system that a Dockerfile alone stands for. */
 async function loadSystem(file: string): Promise<LoadedManifest> {
   if (!isDockerfile(file)) return (await manifestParser()).loadManifest(file)
-  const [{ impliedManifest }, { exposedPort }] = await Promise.all([
-    import('../config/implied-manifest.ts'),
-    import('../build/dockerfile/exposed-port.ts'),
-  ])
-  return impliedManifest(file, { port: await exposedPort(file, basename(file)), target: impliedTarget() })
+  const { impliedManifest } = await import('../config/implied-manifest.ts')
+  return impliedManifest(file, impliedTarget())
 }
 
 const openSystemBuilder = (

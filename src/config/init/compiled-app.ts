@@ -51,11 +51,13 @@ function compiled(folder: Folder, app: Compiled): DetectedApp {
   return {
     folder: folder.path,
     seenAs: app.seenAs,
-    base: app.base,
-    packages: app.packages,
-    copy: { from: within(folder, app.binary), to: `/usr/bin/${app.name}`, ignore: [] },
-    workdir: '/',
-    entrypoint: [`/usr/bin/${app.name}`],
+    build: {
+      base: app.base,
+      packages: app.packages,
+      copy: { from: within(folder, app.binary), to: `/usr/bin/${app.name}`, ignore: [] },
+      workdir: '/',
+      entrypoint: [`/usr/bin/${app.name}`],
+    },
     env: hints.readsPort ? { PORT: String(port) } : {},
     port,
     health: hints.healthPath ?? '/',

@@ -4,17 +4,23 @@ export interface DetectedApp {
   readonly folder: string
   /** What it was taken for, for the comment above the service. */
   readonly seenAs: string
-  readonly base: 'debian' | 'scratch'
-  readonly packages: readonly string[]
-  readonly copy: { readonly from: string; readonly to: string; readonly ignore: readonly string[] }
-  readonly workdir: string
-  readonly entrypoint: readonly string[]
+  /** How its image is built. */
+  readonly build: ProposedRecipe | 'dockerfile'
   readonly env: Readonly<Record<string, string>>
   readonly port: number
   /** Path that is asked whether the app is healthy. */
   readonly health: string
   /** What the reader has to check or do. */
   readonly notes: readonly string[]
+}
+
+/** A recipe for the native builder. */
+export interface ProposedRecipe {
+  readonly base: 'debian' | 'scratch'
+  readonly packages: readonly string[]
+  readonly copy: { readonly from: string; readonly to: string; readonly ignore: readonly string[] }
+  readonly workdir: string
+  readonly entrypoint: readonly string[]
 }
 
 /** What a detector sees of a folder. */

@@ -3,12 +3,14 @@ import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { detectGoApp, detectRustApp } from './compiled-app.ts'
 import type { Detect, DetectedApp, Folder } from './detected-app.ts'
+import { detectDockerfile } from './dockerfile-app.ts'
 import { detectNodeApp } from './node-app.ts'
 import { detectPythonApp } from './python-app.ts'
 import { detectStaticSite } from './static-app.ts'
 
 /** The first that recognises a folder wins; a site may lie beside any program, so it comes last. */
 const detectors: readonly Detect[] = [
+  detectDockerfile,
   detectNodeApp,
   detectPythonApp,
   detectGoApp,

@@ -45,11 +45,13 @@ export const detectNodeApp: Detect = async (folder) => {
   return {
     folder: folder.path,
     seenAs: 'Node',
-    base: 'debian',
-    packages: ['nodejs'],
-    copy: { from: folder.path, to: '/app', ignore: leftOut(folder.path, '*.test.js') },
-    workdir: '/app',
-    entrypoint: ['/usr/bin/node', ...run.words],
+    build: {
+      base: 'debian',
+      packages: ['nodejs'],
+      copy: { from: folder.path, to: '/app', ignore: leftOut(folder.path, '*.test.js') },
+      workdir: '/app',
+      entrypoint: ['/usr/bin/node', ...run.words],
+    },
     env: { NODE_ENV: 'production', ...(hints.readsPort && { PORT: String(port) }) },
     port,
     health: hints.healthPath ?? '/',

@@ -44,11 +44,17 @@ export const detectPythonApp: Detect = async (folder) => {
   return {
     folder: folder.path,
     seenAs: 'Python',
-    base: 'debian',
-    packages: ['python3', ...needed],
-    copy: { from: folder.path, to: '/app', ignore: leftOut(folder.path, '__pycache__/', '.venv/', 'venv/') },
-    workdir: '/app',
-    entrypoint: ['/usr/bin/python3', ...startArguments(file ?? 'main.py', source, port)],
+    build: {
+      base: 'debian',
+      packages: ['python3', ...needed],
+      copy: {
+        from: folder.path,
+        to: '/app',
+        ignore: leftOut(folder.path, '__pycache__/', '.venv/', 'venv/'),
+      },
+      workdir: '/app',
+      entrypoint: ['/usr/bin/python3', ...startArguments(file ?? 'main.py', source, port)],
+    },
     env: {
       PYTHONUNBUFFERED: '1',
       PYTHONDONTWRITEBYTECODE: '1',

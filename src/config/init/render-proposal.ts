@@ -1,5 +1,5 @@
 import { defaults } from '../defaults.ts'
-import type { DetectedApp } from './detected-app.ts'
+import type { DetectedApp, ProposedRecipe } from './detected-app.ts'
 
 export interface ProposedService {
   readonly name: string
@@ -34,14 +34,7 @@ function renderService({ name, app, exposed }: ProposedService, hasSiblings: boo
     `  # ${app.folder === '.' ? 'This folder' : comment(app.folder)}: ${app.seenAs}`,
     ...app.notes.map((note) => `  # - ${comment(note)}`),
     `  ${scalar(name)}:`,
-    '    build:',
-    `      base: ${app.base === 'debian' ? `debian:${defaults.build.suite}` : app.base}`,
-    ...(app.packages.length > 0 ? [`      packages: ${list(app.packages)}`] : []),
-    '      copy:',
-    `        - ${copy(app)}`,
-    ...(app.workdir === defaults.build.workdir ? [] : [`      workdir: ${scalar(app.workdir)}`]),
-    `      entrypoint: ${list(app.entrypoint)}`,
-    '      user: "1000:1000"   # not root',
+    ...renderBuild(app),
     ...block('env', app.env),
     `    port: ${app.port}`,
     exposed
@@ -50,14 +43,31 @@ function renderService({ name, app, exposed }: ProposedService, hasSiblings: boo
     `    health: ${scalar(app.health)}${' '.repeat(Math.max(1, 12 - app.health.length))}# GET on this path must answer 200`,
     ...(hasSiblings ? ['    # needs: [name]     # services that it reaches at http://<name>:<port>'] : []),
     '    # replicas: 2',
-    '    # writable: [/tmp]  # everything else is read-only',
+    app.build === 'dockerfile'
+      ? '    writable: [/tmp]    # everything else is read-only'
+      : '    # writable: [/tmp]  # everything else is read-only',
     '    # limits: { memory: 256M }',
     '',
   ]
   return lines.join('\n')
 }
 
-const copy = ({ copy: { from, to, ignore } }: DetectedApp): string =>
+function renderBuild({ build, folder }: DetectedApp): readonly string[] {
+  if (build === 'dockerfile') return [`    build: ${scalar(folder === '.' ? '.' : `./${folder}`)}`]
+  const { base, packages, workdir, entrypoint } = build
+  return [
+    '    build:',
+    `      base: ${base === 'debian' ? `debian:${defaults.build.suite}` : base}`,
+    ...(packages.length > 0 ? [`      packages: ${list(packages)}`] : []),
+    '      copy:',
+    `        - ${copy(build)}`,
+    ...(workdir === defaults.build.workdir ? [] : [`      workdir: ${scalar(workdir)}`]),
+    `      entrypoint: ${list(entrypoint)}`,
+    '      user: "1000:1000"   # not root',
+  ]
+}
+
+const copy = ({ copy: { from, to, ignore } }: ProposedRecipe): string =>
   ignore.length === 0
     ? `{ from: ${scalar(from)}, to: ${scalar(to)} }`
     : `{ from: ${scalar(from)}, to: ${scalar(to)}, ignore: ${list(ignore)} }`

@@ -15,11 +15,13 @@ export const detectStaticSite: Detect = async (folder) => {
 export const staticSite = (folder: string, from: string, notes: readonly string[] = []): DetectedApp => ({
   folder,
   seenAs: 'files for browsers, served by busybox',
-  base: 'debian',
-  packages: ['busybox'],
-  copy: { from, to: '/srv/www', ignore: leftOut(from) },
-  workdir: '/',
-  entrypoint: ['/bin/busybox', 'httpd', '-f', '-p', String(port), '-h', '/srv/www'],
+  build: {
+    base: 'debian',
+    packages: ['busybox'],
+    copy: { from, to: '/srv/www', ignore: leftOut(from) },
+    workdir: '/',
+    entrypoint: ['/bin/busybox', 'httpd', '-f', '-p', String(port), '-h', '/srv/www'],
+  },
   env: {},
   port,
   health: '/',

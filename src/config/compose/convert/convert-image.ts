@@ -1,6 +1,6 @@
 import { relative, resolve } from 'node:path'
+import { dockerfileHints } from '../../dockerfile-hints.ts'
 import { asBlock, type ComposeMap, member, membersOf, textOf } from '../compose-node.ts'
-import { dockerfileHints } from '../dockerfile-hints.ts'
 import { type KnownImage, knownImage } from '../known-images.ts'
 import type { ComposeFiles } from '../load/compose-files.ts'
 import type { LoadedService } from '../load/load-project.ts'

@@ -7,12 +7,15 @@ export interface DockerfileHints {
 interface Stage {
   ports: number[]
   entrypoint: readonly string[] | null | undefined
+  /** Of ARG and ENV, as far as the file itself gives them values. */
+  readonly values: Map<string, string>
 }
 
 /** What a Dockerfile says of the ports and the entrypoint of its target (without one: its last stage). */
 export function dockerfileHints(text: string, target: string | null): DockerfileHints {
   const stages = new Map<string, Stage>()
-  let stage: Stage = { ports: [], entrypoint: undefined }
+  const preamble = new Map<string, string>()
+  let stage: Stage = { ports: [], entrypoint: undefined, values: preamble }
   let isTarget = false
   for (const instruction of instructions(text)) {
     const [, keyword = '', rest = ''] = /^(\w+)\s+([\s\S]*)$/.exec(instruction) ?? []
@@ -20,11 +23,15 @@ export function dockerfileHints(text: string, target: string | null): Dockerfile
       if (isTarget) break
       const words = rest.split(/\s+/).filter((word) => !word.startsWith('--'))
       const base = stages.get((words[0] ?? '').toLowerCase())
-      stage = base === undefined ? { ports: [], entrypoint: undefined } : { ...base, ports: [...base.ports] }
+      stage =
+        base === undefined
+          ? { ports: [], entrypoint: undefined, values: new Map(preamble) }
+          : { ...base, ports: [...base.ports], values: new Map([...preamble, ...base.values]) }
       const alias = /^as$/i.test(words[1] ?? '') ? (words[2] ?? '').toLowerCase() : null
       if (alias !== null) stages.set(alias, stage)
       isTarget = alias !== null && alias === target?.toLowerCase()
-    } else if (/^expose$/i.test(keyword)) stage.ports.push(...exposedPorts(rest))
+    } else if (/^expose$/i.test(keyword)) stage.ports.push(...exposedPorts(expand(rest, stage.values)))
+    else if (/^(?:arg|env)$/i.test(keyword)) readValues(rest, stage.values)
     else if (/^entrypoint$/i.test(keyword)) stage.entrypoint = execForm(rest)
   }
   return { ports: [...new Set(stage.ports)], entrypoint: stage.entrypoint }
@@ -50,9 +57,24 @@ const exposedPorts = (rest: string): readonly number[] =>
     .trim()
     .split(/\s+/)
     .flatMap((word) => {
-      const [, port] = /^(\d{1,5})(?:\/tcp)?$/.exec(word) ?? []
+      const [, port] = /^(\d{1,5})(?:-\d{1,5})?(?:\/tcp)?$/i.exec(word) ?? []
       return port === undefined || Number(port) < 1 || Number(port) > 65_535 ? [] : [Number(port)]
     })
+
+/** `NAME=value …`, or ENV's old form `NAME value`. An ARG without a value keeps the one from before the first FROM. */
+function readValues(text: string, values: Map<string, string>): void {
+  const [, oldName, oldValue = ''] = /^(\w+)\s+([^=]+)$/.exec(text.trim()) ?? []
+  if (oldName !== undefined) values.set(oldName, expand(oldValue, values))
+  for (const [, name = '', quoted = ''] of text.matchAll(/(\w+)=("[^"]*"|'[^']*'|\S*)/g))
+    values.set(name, expand(quoted.replace(/^(["'])(.*)\1$/, '$2'), values))
+}
+
+const expand = (text: string, values: ReadonlyMap<string, string>): string =>
+  text.replace(
+    /\$(?:(\w+)|\{(\w+)(?::?-([^{}]*))?\})/g,
+    (_, plain: string | undefined, braced: string | undefined, fallback: string | undefined) =>
+      values.get(plain ?? braced ?? '') || (fallback ?? ''),
+  )
 
 function execForm(rest: string): readonly string[] | null | undefined {
   try {

@@ -70,7 +70,7 @@ function readValues(text: string, values: Map<string, string>): void {
 }
 
 const expand = (text: string, values: ReadonlyMap<string, string>): string =>
-  text.replace(
+  text.replaceAll(
     /\$(?:(\w+)|\{(\w+)(?::?-([^{}]*))?\})/g,
     (_, plain: string | undefined, braced: string | undefined, fallback: string | undefined) =>
       values.get(plain ?? braced ?? '') || (fallback ?? ''),

@@ -9,7 +9,7 @@ import { BasaltError } from '../../errors.ts'
 import type { ContentStore } from '../../images/content-store.ts'
 import { loadImage } from '../../images/image.ts'
 import { openContentStore } from '../../images/oci-layout-store.ts'
-import type { BuiltImage, FindLogin } from '../builder.ts'
+import type { Builder, BuiltImage, FindLogin } from '../builder.ts'
 import type { Backend, BackendName } from './backend.ts'
 import { chooseBackend } from './choose-backend.ts'
 import { createDockerfileBuilder } from './dockerfile-builder.ts'
@@ -27,6 +27,8 @@ export interface BuildWorld {
   write(files: Readonly<Record<string, string>>): void
   /** In a run of its own, as every `basalt build` is. */
   build(options?: BuildOptions): Promise<BuiltImage>
+  /** In one run, at the same time. */
+  buildAll(recipes: readonly Partial<DockerfileRecipe>[]): Promise<readonly BuiltImage[]>
   close(): void
 }
 
@@ -54,6 +56,35 @@ export async function openBuildWorld(
   const pins = new Map<string, Digest>()
   const events: ProgressEvent[] = []
   let opened = 0
+  const open = (options: BuildOptions): Builder<DockerfileRecipe> =>
+    createDockerfileBuilder({
+      store,
+      cacheFolder,
+      pins: {
+        find: (reference) => (options.update === true ? null : (pins.get(reference) ?? null)),
+        before: (reference) => pins.get(reference) ?? null,
+        keep: (reference, digest) => void pins.set(reference, digest),
+      },
+      resolveImage: options.resolveImage ?? null,
+      findLogin: options.findLogin ?? (async () => null),
+      wanted,
+      contextLimitBytes: options.contextLimitBytes ?? 2 ** 30,
+      now: Date.now,
+      openBackend: async (op) => {
+        opened++
+        const settings = { ...process.env, ...environment, BASALT_DOCKERFILE_BUILDER: wanted }
+        return options.backend ?? chooseBackend(settings, cacheFolder, op)
+      },
+    })
+  const buildIn = (builder: Builder<DockerfileRecipe>, options: BuildOptions): Promise<BuiltImage> => {
+    const recipe = { ...plainRecipe, ...options.recipe }
+    const facts = { service: 'web', folder: project, sourceTime: 1_750_000_000, revision: null, dirty: false }
+    const op = {
+      signal: options.signal ?? AbortSignal.timeout(50_000),
+      notify: (event: ProgressEvent) => void events.push(event),
+    }
+    return builder.build(recipe, { ...facts, check: options.check ?? false }, op)
+  }
   return {
     folder,
     project,
@@ -67,37 +98,10 @@ export async function openBuildWorld(
         writeFileSync(join(project, path), text)
       }
     },
-    build(options = {}) {
-      const builder = createDockerfileBuilder({
-        store,
-        cacheFolder,
-        pins: {
-          find: (reference) => (options.update === true ? null : (pins.get(reference) ?? null)),
-          before: (reference) => pins.get(reference) ?? null,
-          keep: (reference, digest) => void pins.set(reference, digest),
-        },
-        resolveImage: options.resolveImage ?? null,
-        wanted,
-        findLogin: options.findLogin ?? (async () => null),
-        contextLimitBytes: options.contextLimitBytes ?? 2 ** 30,
-        now: Date.now,
-        openBackend: async (op) => {
-          opened++
-          const settings = { ...process.env, ...environment, BASALT_DOCKERFILE_BUILDER: wanted }
-          return options.backend ?? chooseBackend(settings, cacheFolder, op)
-        },
-      })
-      const recipe = { ...plainRecipe, ...options.recipe }
-      const context = {
-        service: 'web',
-        folder: project,
-        sourceTime: 1_750_000_000,
-        revision: null,
-        dirty: false,
-      }
-      const notify = (event: ProgressEvent) => void events.push(event)
-      const signal = options.signal ?? AbortSignal.timeout(50_000)
-      return builder.build(recipe, { ...context, check: options.check ?? false }, { signal, notify })
+    build: (options = {}) => buildIn(open(options), options),
+    buildAll(recipes) {
+      const builder = open({})
+      return Promise.all(recipes.map((recipe) => buildIn(builder, { recipe })))
     },
     close: () => rmSync(folder, { recursive: true, force: true }),
   }

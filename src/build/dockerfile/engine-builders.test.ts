@@ -226,6 +226,28 @@ describe.skipIf(missing !== null).each(['buildkit', 'classic'] as const)(`%s${un
 describe.skipIf(missing !== null)(`the Engine${unless}`, () => {
   const environment = () => ({ DOCKER_HOST: `unix://${dockerd.socketPath}` })
 
+  it('builds several recipes on one base of its own at the same time', async () => {
+    const world = await openBuildWorld('buildkit', environment())
+    try {
+      world.write({ 'web/a': 'a' })
+      const recipes = ['1', '2', '3'].map((number) => {
+        world.write({
+          [`web/${number}`]: `FROM local/base\nRUN sleep 0.${number}; echo ${number} > /number\n`,
+        })
+        return { dockerfile: number }
+      })
+      const built = await world.buildAll(recipes)
+      const numbers = await Promise.all(
+        built.map(async ({ image }) => (await filesOf(world.store, image)).get('number')),
+      )
+      expect(numbers.map((file) => file?.text)).toEqual(['1\n', '2\n', '3\n'])
+      const id = world.pins.get('local/base')?.slice('sha256:'.length) ?? 'no id'
+      expect(await tags()).not.toContain(`basalt.invalid/base:${id}`)
+    } finally {
+      world.close()
+    }
+  })
+
   it('has no image of ours after BuildKit, and the newest of each recipe after the classic builder', async () => {
     const before = (await images(false)).length
     const world = await openBuildWorld('buildkit', environment())

@@ -10,24 +10,27 @@ import { replaceImages } from '../parse/parse-dockerfile.ts'
 import { pinnedReference } from '../pinned-reference.ts'
 import { stepFailure, stepOfVertex } from '../step-failure.ts'
 import type { SyncedFolder } from './file-sync.ts'
+import { createHolds, type Holds } from './holds.ts'
 import { createSession, type Session } from './session.ts'
 import { createVertexLog } from './vertex-log.ts'
 
 /** BuildKit inside a Docker Engine: it takes what it lacks of the context over a session, and knows secrets. */
 export function buildkitBackend(engine: Engine): Backend {
+  const holds = createHolds()
   return {
     name: 'buildkit',
     version: engine.facts.version,
     findLocal: (reference, op) => engine.images.find(reference, op),
-    build: (work, op) => build(engine, work, op),
+    build: (work, op) => build(engine, holds, work, op),
   }
 }
 
 const dockerfileName = 'Dockerfile'
 
-async function build(engine: Engine, work: BackendWork, op: Op): Promise<MadeImage> {
+async function build(engine: Engine, holds: Holds, work: BackendWork, op: Op): Promise<MadeImage> {
   const { images } = engine
   const local = work.bases.filter(({ onlyHere }) => onlyHere)
+  for (const base of local) holds.hold(nameOf(base))
   try {
     for (const base of local) {
       const { repository, tag } = localName(base)
@@ -41,14 +44,16 @@ async function build(engine: Engine, work: BackendWork, op: Op): Promise<MadeIma
       login: (host) => work.findLogin(registryOfHost(host), op.signal),
     })
     const id = await solve(engine, work, session, op).finally(() => session.close())
+    holds.hold(id)
     return madeImage(id, engine, async (_, abort) => {
       // What BuildKit needs for the next build is in its own cache.
-      await images.removeNameless(id, abort)
+      if (holds.release(id)) await images.removeNameless(id, abort)
       return null
     })
   } finally {
     const abort = { signal: AbortSignal.timeout(cleanupMs) }
-    for (const base of local) await removeName(base, images, abort).catch(() => {})
+    for (const base of local)
+      if (holds.release(nameOf(base))) await removeName(base, images, abort).catch(() => {})
   }
 }
 

@@ -28,11 +28,11 @@ export async function inBase<Result>(work: () => Promise<Result>): Promise<Resul
 }
 
 /** A registry that does not answer is no mistake, but which of the images it has is worth to know. */
-const hasPlace = (error: unknown): error is BasaltError =>
+export const hasPlace = (error: unknown): error is BasaltError =>
   isMistake(error) || (error instanceof BasaltError && error.code.startsWith('registry.'))
 
 /** Whether an error is a mistake in basalt.yaml; others come from the network, the disk, or whoever interrupted. */
-export const isMistake = (error: unknown): error is BasaltError =>
+const isMistake = (error: unknown): error is BasaltError =>
   error instanceof BasaltError && error.kind === 'user' && /^(?:build|image|registry)\./.test(error.code)
 
 /**
@@ -40,9 +40,9 @@ export const isMistake = (error: unknown): error is BasaltError =>
  * of failing, as what fails after another failure may be its consequence.
  */
 export function buildError(manifest: LoadedManifest, failed: readonly FailedBuild[]): unknown {
-  const mistakes = failed.filter(({ error }) => isMistake(error))
+  const placed = failed.filter(({ error }) => hasPlace(error))
   // Where there are none, what failed first stopped the others.
-  const told = mistakes.length > 0 ? mistakes : failed.slice(0, 1)
+  const told = placed.length > 0 ? placed : failed.slice(0, 1)
   const [first, ...others] = withoutRepeats(told.flatMap((build) => mistakesOf(manifest, build))).toSorted(
     (a, b) => a.line - b.line || a.column - b.column,
   )

@@ -15,7 +15,7 @@ import type {
   RegistrySource,
   ServiceSpec,
 } from '../core/system.ts'
-import { buildError, type FailedBuild, inBase, isMistake } from './build-mistakes.ts'
+import { buildError, type FailedBuild, hasPlace, inBase } from './build-mistakes.ts'
 import type { ServiceBuild, SystemBuilder } from './system-builder.ts'
 
 export interface SystemBuilderPorts {
@@ -136,7 +136,7 @@ async function buildServices(
         return [await buildService(run, service, spec, shared)]
       } catch (error) {
         failed.push({ service, source: spec.source, error })
-        if (!isMistake(error)) stop.abort(error)
+        if (!hasPlace(error)) stop.abort(error)
         else if (unfinished > 1)
           op.notify?.({ code: 'build.failed', message: `${service}: cannot be built`, data: { service } })
         return []

@@ -9,6 +9,7 @@ import { benchBuildLayer } from './build-layer.ts'
 import { benchCommands } from './commands.ts'
 import { benchDocker } from './docker.ts'
 import { benchDockerDeploy } from './docker-deploy.ts'
+import { benchDockerRecreate } from './docker-recreate.ts'
 import { benchDockerfile } from './dockerfile.ts'
 import { benchLocal } from './local.ts'
 import { benchPlan } from './plan.ts'
@@ -23,6 +24,7 @@ const benches: readonly Bench[] = [
   { name: 'local', run: benchLocal },
   { name: 'docker', run: benchDocker },
   { name: 'docker-deploy', run: benchDockerDeploy },
+  { name: 'docker-recreate', run: benchDockerRecreate },
   { name: 'system', run: benchSystem },
   { name: 'commands', run: benchCommands },
   { name: 'router', run: benchRouter },

@@ -8,7 +8,13 @@ export interface DockerPaths extends HomePaths {
   readonly instances: string
   /** Ids of the images that were loaded into the Engine. */
   readonly images: string
-  instance(id: InstanceId): NameFiles & { readonly folder: string }
+  instance(id: InstanceId): DockerInstancePaths
+}
+
+export interface DockerInstancePaths extends NameFiles {
+  readonly folder: string
+  /** Is there once it was healthy: labels cannot be added to a container. */
+  readonly proven: string
 }
 
 /** Is there from the first opening of a docker target in this home on, until all that it made is removed. */
@@ -28,6 +34,7 @@ export function dockerPaths(home: string): DockerPaths {
         hosts: join(own, 'hosts'),
         hostname: join(own, 'hostname'),
         resolvConf: join(own, 'resolv.conf'),
+        proven: join(own, 'proven'),
       }
     },
   }

@@ -9,7 +9,7 @@ import { createInstanceNumbers } from '../host/instance/instance-numbers.ts'
 import { type HomeNetwork, openHomeNetwork } from '../host/network/home-network.ts'
 import { fakeRouter, missing as localMissing, storeBusybox } from '../local/local-target.fixture.ts'
 import { createDockerTarget, type DockerTarget } from './docker-target.ts'
-import { type Dockerd, dockerdMissing, openDockerd } from './dockerd.fixture.ts'
+import { type Dockerd, type DockerdOptions, dockerdMissing, openDockerd } from './dockerd.fixture.ts'
 import type { DockerEngine } from './engine/docker-engine.ts'
 import { openDockerEngine } from './engine/dockerode-engine.ts'
 import { containerName } from './instance/container-wish.ts'
@@ -40,9 +40,12 @@ export type MakeRouter = (
   network: HomeNetwork['routerNetwork'],
 ) => Promise<Router & { shutdown?(): Promise<void> }>
 
-export async function openDockerWorld(makeRouter: MakeRouter = fakeRouter): Promise<DockerWorld> {
+export async function openDockerWorld(
+  makeRouter: MakeRouter = fakeRouter,
+  options: DockerdOptions = {},
+): Promise<DockerWorld> {
   const home = await mkdtemp(join(tmpdir(), 'basalt-docker-'))
-  const dockerd = await openDockerd()
+  const dockerd = await openDockerd(options)
   const engine = await openDockerEngine(dockerd.socketPath)
   const content = await openContentStore(join(home, 'content'))
   const image = await storeBusybox(content)

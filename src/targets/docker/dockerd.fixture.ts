@@ -29,11 +29,9 @@ export interface Dockerd {
   readonly socketPath: string
   /** Runs the command line tool; resolves with the lines that it printed. */
   run(...args: readonly string[]): Promise<readonly string[]>
-  /** As a restart of Docker does: containers end with it. */
+  /** As a restart of Docker does: containers end with it, unless they are to go on. */
   stop(): Promise<void>
   start(): Promise<void>
-  /** As a crash of Docker: containers go on, until the next one finds them. */
-  kill(): Promise<void>
   close(): Promise<void>
 }
 
@@ -42,6 +40,8 @@ export interface DockerdOptions {
   readonly prefix?: readonly string[]
   /** Whether it sets the packet filter of its network namespace up; left alone unless told. */
   readonly iptables?: boolean
+  /** Containers go on while it is stopped. */
+  readonly liveRestore?: boolean
 }
 
 /** Why there can be none here, or null. */
@@ -102,7 +102,6 @@ export async function openDockerd(options: DockerdOptions = {}): Promise<Dockerd
     },
     start,
     stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
     close,
   }
 }
@@ -111,7 +110,7 @@ function spawnDaemon(
   folder: string,
   cgroup: string,
   socketPath: string,
-  { prefix = [], iptables = false }: DockerdOptions,
+  { prefix = [], iptables = false, liveRestore = false }: DockerdOptions,
 ): ChildProcess {
   mkdirSync(folder, { recursive: true })
   const log = openSync(join(folder, 'log'), 'a')
@@ -127,6 +126,7 @@ function spawnDaemon(
     iptables,
     ip6tables: false,
     'shutdown-timeout': 5,
+    'live-restore': liveRestore,
   }
   const words = Object.entries(settings).map(([name, value]) => `--${name}=${value}`)
   const [program = daemon, ...args] = [...prefix, daemon, ...words]

@@ -9,7 +9,7 @@ const containerRange = ({ octet }: NetworkPlan): string => `10.${octet}.64.0/18`
 /**
  * Makes the home's bridge known to the Engine as a network, so that containers are joined to it. The bridge, its address
  * and all rules stay Basalt's: the Engine adds ports, and nothing else. One of before that does not fit, as after a
- * reboot that gave the home other addresses, is replaced once nothing is in it any more.
+ * reboot that gave the home other addresses, is replaced; rejects with `docker.failed` while somebody is still in it.
  */
 export async function ensureEngineNetwork(
   engine: DockerEngine,
@@ -18,10 +18,7 @@ export async function ensureEngineNetwork(
 ): Promise<void> {
   const found = await engine.network(plan.bridge)
   if (found !== null && fits(found, plan)) return
-  if (found !== null) {
-    for (const container of found.containers) await engine.remove(container)
-    await engine.removeNetwork(plan.bridge)
-  }
+  if (found !== null) await engine.removeNetwork(plan.bridge)
   await engine.createNetwork({
     Name: plan.bridge,
     Driver: 'bridge',

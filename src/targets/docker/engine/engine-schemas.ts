@@ -64,17 +64,12 @@ export const networkSchema = z
     }),
     Options: labels,
     Labels: labels,
-    Containers: z
-      .record(z.string(), z.unknown())
-      .nullish()
-      .transform((found) => Object.keys(found ?? {})),
   })
   .transform((found) => ({
     id: found.Id,
     subnets: found.IPAM.Config.flatMap(({ Subnet }) => (Subnet === undefined ? [] : [Subnet])),
     options: found.Options,
     labels: found.Labels,
-    containers: found.Containers,
   }))
 export type NetworkState = z.infer<typeof networkSchema>
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import type { InstanceId } from '../../../core/ids.ts'
 import { BasaltError } from '../../../errors.ts'
@@ -11,26 +12,21 @@ import { createDockerInstance } from './docker-instance.ts'
 import { factsOf, lookLabel } from './labels.ts'
 
 /**
- * Takes over what an earlier server left, by the containers' labels alone: goes on with what runs, keeps what ended for
+ * Takes over what an earlier server left, by the containers' labels: goes on with what runs, keeps what ended for
  * `start` or `stop` to replace or remove, and removes what was half-made.
  */
 export async function adoptInstances(context: DockerContext): Promise<void> {
   const { engine, router, homeLabel, home } = context
   const containers = await engine.containers(homeLabel)
-  const members =
-    containers.length === 0 ? new Map() : await router.members({ signal: new AbortController().signal })
-  const inTraffic = new Set<InstanceId>([...members.values()].flat())
-  await Promise.all(containers.map((container) => adopt(context, container, inTraffic)))
+  // The router's own adoption takes as long and is waited for next; a failure of it is told to whoever asks.
+  if (containers.length > 0) router.members({ signal: new AbortController().signal }).catch(() => {})
+  await Promise.all(containers.map((container) => adopt(context, container)))
   for (const { id } of await engine.containers(lookLabel(home))) await engine.remove(id)
   await removeStrayFolders(context)
 }
 
-async function adopt(
-  context: DockerContext,
-  container: ContainerSummary,
-  inTraffic: ReadonlySet<InstanceId>,
-): Promise<void> {
-  const { engine, instances, groups, addresses, report } = context
+async function adopt(context: DockerContext, container: ContainerSummary): Promise<void> {
+  const { engine, instances, groups, addresses, paths, report } = context
   let facts: InstanceFacts
   try {
     facts = factsOf(container)
@@ -44,17 +40,13 @@ async function adopt(
   addresses.use(numberOfAddress(facts.address))
   groups.set(facts.group.id, facts.group)
   const instance = createDockerInstance(
-    { ...facts, provenHealthy: inTraffic.has(facts.instance) || isPastItsStart(context, facts) },
+    { ...facts, provenHealthy: existsSync(paths.instance(facts.instance).proven) },
     container.id,
   )
   instances.set(instance.id, instance)
   if (container.state === 'running' || container.state === 'paused') followHealth(context, instance)
   else await noteEnd(context, instance)
 }
-
-/** One that did not become healthy in time is gone by then. */
-const isPastItsStart = ({ now }: DockerContext, { startedAt, group }: InstanceFacts): boolean =>
-  now() - startedAt > group.run.health.startMs
 
 async function removeStrayFolders({ paths, instances }: DockerContext): Promise<void> {
   for (const name of await readdir(paths.instances).catch(() => []))

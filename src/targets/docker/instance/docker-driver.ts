@@ -5,6 +5,7 @@ import type { DockerInstance } from './docker-instance.ts'
 import { endInstance } from './end-instance.ts'
 import { launchInstances } from './launch-instance.ts'
 import { neverRan } from './never-ran.ts'
+import { noteHealthy } from './note-healthy.ts'
 import { removeInstance } from './remove-instance.ts'
 
 /** As of a shell for what cannot be run: the Engine refused to. */
@@ -20,10 +21,7 @@ export const createDockerDriver = (context: () => DockerContext): InstanceDriver
     context()
       .engine.run(instance.container ?? '', command, timeoutMs)
       .catch((error: unknown) => ({ exitCode: notRun, output: (error as Error).message })),
-  // The next server sees it by the router, which lets only those have traffic that were healthy.
-  noteHealthy(instance) {
-    instance.record = { ...instance.record, provenHealthy: true }
-  },
+  noteHealthy: (instance) => noteHealthy(context(), instance),
   async lastLines({ container }, count) {
     if (container === null) return []
     const options = { follow: false, tail: count, signal: new AbortController().signal }

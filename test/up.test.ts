@@ -49,6 +49,13 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     expect(stderr).toContain('EXPOSE 8080')
   }, 60_000)
 
+  it('tells a mistake by its line in the Dockerfile, once', async () => {
+    write('none', `EXPOSE ${port}\nRUNN make`)
+    const { exitCode, stderr } = await run('up')
+    expect(exitCode).not.toBe(0)
+    expect(stderr).toContain('error: Dockerfile:5: unknown instruction RUNN; did you mean RUN?')
+  }, 60_000)
+
   it('builds, deploys, and tells where it serves', async () => {
     write('one')
     const { stdout, stderr, exitCode } = await run('up')
@@ -86,6 +93,7 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     mkdirSync(empty)
     const { exitCode, stderr } = await basalt.run(['up'], { folder: empty, environment })
     expect(exitCode).not.toBe(0)
+    expect(stderr).toContain('no Dockerfile here')
     expect(stderr).toContain('basalt init')
   })
 })

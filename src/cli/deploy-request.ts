@@ -20,7 +20,9 @@ export async function deployRequest(
   const named = systemOfRelease(flags.release)
   const scope = await scopeOf(context.folder, flags, named !== null)
   if (scope.file === null && flags.release === null)
-    throw manifestMissing('there is no basalt.yaml here or in any folder above, and no release was named')
+    throw manifestMissing(
+      'there is no basalt.yaml here or in any folder above, no Dockerfile here, and no release was named',
+    )
   // A release of another system than the one whose file lies here.
   const foreign = named !== null && scope.system !== null && named !== scope.system
   return {

@@ -22,7 +22,7 @@ export interface Proposal {
 export interface ProposalOptions {
   /** Path or URL of the JSON Schema, for editors; without it the one that came with this Basalt. */
   readonly schema?: string
-  /** Where what has a Dockerfile is to run; without it on `local`. */
+  /** Where what has a Dockerfile, or comes from Compose, is to run; without it on `local`. */
   readonly target?: 'docker' | 'local'
 }
 
@@ -80,7 +80,11 @@ export async function initFromCompose(
   options: ProposalOptions & { readonly dryRun: boolean },
 ): Promise<ComposeProposal> {
   const schema = options.schema ?? publishedSchema(folder)
-  const imported = await importCompose(composeFile, source, { root: folder, schema })
+  const imported = await importCompose(composeFile, source, {
+    root: folder,
+    schema,
+    target: options.target ?? 'local',
+  })
   return { ...imported, file: options.dryRun ? null : await writeManifest(folder, imported.text) }
 }
 

@@ -50,11 +50,15 @@ async function importProject(
   { folder: here, environment, output }: Context,
 ): Promise<void> {
   const { initFromCompose } = await import('../../config/init.ts')
+  const { impliedTarget } = await import('../../config/implied-target.ts')
   const { filesOnDisk } = await import('../../config/compose/load/compose-files.ts')
   const composeFile = resolve(here, from)
   const root = folder === null ? dirname(composeFile) : resolve(here, folder)
   const source = { files: filesOnDisk, environment: (name: string) => environment[name], folder: here }
-  const { file, text, rows, files } = await initFromCompose(composeFile, root, source, { dryRun })
+  const { file, text, rows, files } = await initFromCompose(composeFile, root, source, {
+    dryRun,
+    target: impliedTarget(environment),
+  })
   const counts = countFates(rows)
   const document = { schema: 'basalt.compose-import/v1', file, text, from: files, rows, counts }
   await output.result(document, () =>

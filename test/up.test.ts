@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DeploymentResult, StatusResult } from '../src/engine/engine.ts'
@@ -65,6 +65,13 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     expect(await answer()).toBe('one\n')
   }, 120_000)
 
+  it('tells of a Compose file beside it, which it does not read', async () => {
+    const compose = join(folder, 'compose.yaml')
+    writeFileSync(compose, 'services: {}')
+    expect((await run('up')).stderr).toMatch(/compose\.yaml is not read.*basalt init --from compose\.yaml/)
+    rmSync(compose)
+  }, 60_000)
+
   it('replaces it after an edit, and rolls back without a basalt.yaml', async () => {
     write('two')
     const up = JSON.parse((await run('up', '-o', 'json')).stdout) as DeploymentResult
@@ -95,5 +102,9 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     expect(exitCode).not.toBe(0)
     expect(stderr).toContain('no Dockerfile here')
     expect(stderr).toContain('basalt init')
+    writeFileSync(join(empty, 'docker-compose.yml'), 'services: {}')
+    expect((await basalt.run(['up'], { folder: empty, environment })).stderr).toContain(
+      'basalt init --from docker-compose.yml',
+    )
   })
 })

@@ -37,7 +37,7 @@ export async function unhealthyError<I extends Instance>(
   const count = `${unhealthy} of ${group.replicas} instances of ${group.service}`
   return new BasaltError('group.unhealthy', {
     message: `${count} unhealthy after ${Math.round(afterMs / 100) / 10} s: ${problem}`,
-    remedy: remedy(group, lines, `${healthRemedy(problem)} `),
+    remedy: remedy(group, lines, `${healthRemedy(problem)}\n`),
     details: details(instance, lines),
   })
 }

@@ -72,7 +72,7 @@ describe('a machine that lacks a program', () => {
       const { environments } = await basalt.json<StatusResult>(['status'])
       expect(environments).toEqual([])
       expect(await basalt.json(['releases'])).toMatchObject({ releases: [{ release: { name: 'tiny@1' } }] })
-      const { processes, mounts } = await machineTraces(basalt.home)
+      const { processes, mounts } = await tracesBesidePool(basalt.home)
       expect({ processes: processes.filter((line) => !line.includes('server.js')), mounts }).toEqual({
         processes: [],
         mounts: [],
@@ -84,6 +84,17 @@ describe('a machine that lacks a program', () => {
     // Once it is there, the same command succeeds.
     await basalt.json(['deploy'])
     await expectServing('one\n')
+  })
+
+  it('is left by `basalt remove` without what was made for instances that never came', async () => {
+    await withoutPrograms(['haproxy'], async (options) => {
+      await basalt.fails(['deploy'], options)
+      await expect
+        .poll(async () => (await machineTraces(basalt.home)).namespaces, { timeout: 20_000 })
+        .not.toEqual([])
+    })
+    await basalt.json(['remove', '--data', '--yes'])
+    expect(await machineTraces(basalt.home)).toEqual(noTraces)
   })
 })
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { DeploymentResult, StatusResult } from '../src/engine/engine.ts'
@@ -49,6 +49,13 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     expect(stderr).toContain('EXPOSE 8080')
   }, 60_000)
 
+  it('tells a mistake by its line in the Dockerfile, once', async () => {
+    write('none', `EXPOSE ${port}\nRUNN make`)
+    const { exitCode, stderr } = await run('up')
+    expect(exitCode).not.toBe(0)
+    expect(stderr).toContain('error: Dockerfile:5: unknown instruction RUNN; did you mean RUN?')
+  }, 60_000)
+
   it('builds, deploys, and tells where it serves', async () => {
     write('one')
     const { stdout, stderr, exitCode } = await run('up')
@@ -57,6 +64,13 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     expect(stdout).toContain(`my-app@1 serving at http://localhost:${port}/`)
     expect(await answer()).toBe('one\n')
   }, 120_000)
+
+  it('tells of a Compose file beside it, which it does not read', async () => {
+    const compose = join(folder, 'compose.yaml')
+    writeFileSync(compose, 'services: {}')
+    expect((await run('up')).stderr).toMatch(/compose\.yaml is not read.*basalt init --from compose\.yaml/)
+    rmSync(compose)
+  }, 60_000)
 
   it('replaces it after an edit, and rolls back without a basalt.yaml', async () => {
     write('two')
@@ -86,6 +100,11 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     mkdirSync(empty)
     const { exitCode, stderr } = await basalt.run(['up'], { folder: empty, environment })
     expect(exitCode).not.toBe(0)
+    expect(stderr).toContain('no Dockerfile here')
     expect(stderr).toContain('basalt init')
+    writeFileSync(join(empty, 'docker-compose.yml'), 'services: {}')
+    expect((await basalt.run(['up'], { folder: empty, environment })).stderr).toContain(
+      'basalt init --from docker-compose.yml',
+    )
   })
 })

@@ -1,6 +1,6 @@
 import type { DeployRequest } from '../engine/engine.ts'
 import type { Context } from './context.ts'
-import { manifestMissing, scopeOf, systemOfRelease } from './project.ts'
+import { nothingToDeploy, scopeOf, systemOfRelease } from './project.ts'
 
 export interface DeployFlags {
   readonly file: string | null
@@ -19,8 +19,7 @@ export async function deployRequest(
 ): Promise<Omit<DeployRequest, 'actor'>> {
   const named = systemOfRelease(flags.release)
   const scope = await scopeOf(context.folder, flags, named !== null)
-  if (scope.file === null && flags.release === null)
-    throw manifestMissing('there is no basalt.yaml here or in any folder above, and no release was named')
+  if (scope.file === null && flags.release === null) throw nothingToDeploy(context.folder)
   // A release of another system than the one whose file lies here.
   const foreign = named !== null && scope.system !== null && named !== scope.system
   return {

@@ -62,6 +62,26 @@ export const manifestMissing = (message: string): BasaltError =>
       'Go to the folder of your system, name the file with --file, or write a first one with `basalt init`.',
   })
 
+/** There is nothing in a folder that says what to deploy; a Compose project can be made to. */
+export function nothingToDeploy(folder: string): BasaltError {
+  const compose = composeFileIn(folder)
+  if (compose === undefined)
+    return manifestMissing(
+      'there is no basalt.yaml here or in any folder above, no Dockerfile here, and no release was named',
+    )
+  return new BasaltError('manifest.missing', {
+    message: `there is no basalt.yaml here yet, but a Compose project: ${compose}`,
+    remedy: `Make basalt.yaml of it, and see what becomes of every part: basalt init --from ${compose}`,
+    details: { compose: join(folder, compose) },
+  })
+}
+
+export const composeFileIn = (folder: string): string | undefined =>
+  composeFileNames.find((name) => existsSync(join(folder, name)))
+
+/** In the order in which Compose looks for them. */
+const composeFileNames = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml']
+
 /**
  * The scope of a command; outside of a project only what was named. `shop/staging` names its system too. Rejects
  * with the mistakes of a basalt.yaml that names no system: null means every system, and a mistake must not. Unless

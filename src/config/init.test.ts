@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NativeRecipe, RecipeBase, System } from '../core/system.ts'
 import { invariant } from '../errors.ts'
+import { impliedManifest } from './implied-manifest.ts'
 import { initManifest, proposeManifest } from './init.ts'
 import { loadManifest } from './load-manifest.ts'
 import { parseManifest } from './parse-manifest.ts'
@@ -194,6 +195,25 @@ describe('proposeManifest', () => {
     })
     expect(system.services['api']?.run.ports).toEqual([{ port: 8080, protocol: 'http' }])
     expect(text).toContain('the Dockerfile exposes no port')
+  })
+
+  it('writes down what a Dockerfile alone stands for', async () => {
+    await put({ Dockerfile: 'FROM x\nEXPOSE 3000\n' })
+    const dockerfile = join(folder, 'Dockerfile')
+    for (const target of ['docker', 'local'] as const) {
+      const { text } = await proposeManifest(folder, { target })
+      const implied = await impliedManifest(dockerfile, target)
+      expect(parseManifest(text, 'basalt.yaml')).toEqual(implied.system)
+    }
+  })
+
+  it('leaves what it builds itself on this machine, and several services at the usual port', async () => {
+    const place = async () =>
+      parseManifest((await proposeManifest(folder, { target: 'docker' })).text, 'basalt.yaml').environments
+    await put({ 'web/index.html': '' })
+    expect(await place()).toMatchObject({ staging: { target: 'local', ingressPort: 8080 } })
+    await put({ 'a/Dockerfile': 'FROM x\nEXPOSE 3000\n', 'b/Dockerfile': 'FROM x\nEXPOSE 3001\n' })
+    expect(await place()).toMatchObject({ staging: { target: 'docker', ingressPort: 8080 } })
   })
 
   it('proposes something that can be filled in where there is nothing', async () => {

@@ -4,9 +4,10 @@ import { basename, join, relative, resolve } from 'node:path'
 import { BasaltError } from '../errors.ts'
 import { type ComposeImport, importCompose } from './compose/import-compose.ts'
 import type { ProjectSource } from './compose/load/load-project.ts'
+import { defaults } from './defaults.ts'
 import type { DetectedApp } from './init/detected-app.ts'
 import { findApps } from './init/find-apps.ts'
-import { type ProposedService, renderProposal } from './init/render-proposal.ts'
+import { type ProposedPlace, type ProposedService, renderProposal } from './init/render-proposal.ts'
 import { staticSite } from './init/static-app.ts'
 import { manifestFileName } from './load-manifest.ts'
 import { systemNameFor } from './system-name.ts'
@@ -21,6 +22,8 @@ export interface Proposal {
 export interface ProposalOptions {
   /** Path or URL of the JSON Schema, for editors; without it the one that came with this Basalt. */
   readonly schema?: string
+  /** Where what has a Dockerfile, or comes from Compose, is to run; without it on `local`. */
+  readonly target?: 'docker' | 'local'
 }
 
 /**
@@ -44,7 +47,7 @@ export async function proposeManifest(folder: string, options: ProposalOptions =
   ]
   const system = systemNameFor(basename(resolve(folder)))
   const schema = options.schema ?? publishedSchema(folder)
-  return { text: renderProposal(system, services, schema), notes }
+  return { text: renderProposal(system, services, placeOf(services, options.target), schema), notes }
 }
 
 /**
@@ -77,7 +80,11 @@ export async function initFromCompose(
   options: ProposalOptions & { readonly dryRun: boolean },
 ): Promise<ComposeProposal> {
   const schema = options.schema ?? publishedSchema(folder)
-  const imported = await importCompose(composeFile, source, { root: folder, schema })
+  const imported = await importCompose(composeFile, source, {
+    root: folder,
+    schema,
+    target: options.target ?? 'local',
+  })
   return { ...imported, file: options.dryRun ? null : await writeManifest(folder, imported.text) }
 }
 
@@ -117,6 +124,17 @@ const notWritten = (file: string, cause: unknown): BasaltError =>
     details: { file },
     cause,
   })
+
+/** A Dockerfile alone stands for the same, so that writing it down moves nothing. */
+function placeOf(
+  services: readonly ProposedService[],
+  target: ProposalOptions['target'] = 'local',
+): ProposedPlace {
+  const isBuilt = services.some(({ app }) => app.build === 'dockerfile')
+  const [only] = services.length === 1 ? services : []
+  const ingress = only !== undefined && isBuilt ? only.app.port : defaults.environment.ingress
+  return { target: isBuilt ? target : 'local', ingress }
+}
 
 const emptyFolderApp: DetectedApp = staticSite('.', 'public', ['put an index.html into public/'])
 

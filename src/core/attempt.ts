@@ -57,13 +57,19 @@ export function runningAttempt(deployment: Deployment, position: number): Attemp
   }
 }
 
-export const endedAttempt = (deployment: Deployment, end: DeploymentEnded, position: number): Attempt => ({
-  ...runningAttempt(deployment, position),
-  outcome: end.outcome,
-  durationMs: end.durationMs,
-  error: end.outcome === 'succeeded' ? null : end.error,
-  requests: end.requests,
-})
+export function endedAttempt(deployment: Deployment, end: DeploymentEnded, position: number): Attempt {
+  const attempt = runningAttempt(deployment, position)
+  const served = new Set(deployment.fromGeneration?.groups.map(({ id }) => id))
+  return {
+    ...attempt,
+    outcome: end.outcome,
+    durationMs: end.durationMs,
+    error: end.outcome === 'succeeded' ? null : end.error,
+    // What had its turn after the failure was neither started nor there before.
+    kept: end.outcome === 'succeeded' ? attempt.kept : attempt.kept.filter((id) => served.has(id)),
+    requests: end.requests,
+  }
+}
 
 export const refusedAttempt = (
   environment: EnvironmentId,

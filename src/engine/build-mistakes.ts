@@ -1,4 +1,5 @@
 import type { RecipeProblem } from '../build/builder.ts'
+import { isDockerfile } from '../config/implied-names.ts'
 import type { LoadedManifest } from '../config/load-manifest.ts'
 import { type Problem, problemLine } from '../config/problem-list.ts'
 import type { ImageSource } from '../core/system.ts'
@@ -40,6 +41,8 @@ const isMistake = (error: unknown): error is BasaltError =>
  * of failing, as what fails after another failure may be its consequence.
  */
 export function buildError(manifest: LoadedManifest, failed: readonly FailedBuild[]): unknown {
+  // A Dockerfile alone has one service, and its mistakes have their lines in it.
+  if (isDockerfile(manifest.file)) return failed[0]?.error
   const placed = failed.filter(({ error }) => hasPlace(error))
   // Where there are none, what failed first stopped the others.
   const told = placed.length > 0 ? placed : failed.slice(0, 1)

@@ -160,6 +160,20 @@ describe('a failing deployment', () => {
     expect(await servedBy(engine)).toEqual(routes)
   })
 
+  it('tells of groups as kept only where they were there before', async () => {
+    const machine = createMemoryMachine()
+    const engine = await start(machine, {
+      before: async ({ verb }) => {
+        if (verb === 'start') throw new BasaltError('group.died', { message: 'ended' })
+      },
+    })
+    const { groups, outcome } = await deployShop(engine, machine, shop())
+    expect(outcome).toBe('failed')
+    // web and api had their turn after cache.
+    expect(groups.started).toHaveLength(1)
+    expect(groups.kept).toEqual([])
+  })
+
   it('restores a stateful group that it had to stop', async () => {
     const machine = createMemoryMachine()
     const engine = await start(machine, { before: brokenWeb })

@@ -89,7 +89,8 @@ function refuseRouteConflicts(ports: EnginePorts, to: Generation): void {
       if (!clash) continue
       throw new BasaltError('route.conflict', {
         message: `${to.environment} cannot answer at ${routeKey(clash)}: ${id} already does`,
-        remedy: 'Give one of them another host, path or ingress port in basalt.yaml.',
+        remedy:
+          'Give one of them another host, path or ingress port in basalt.yaml (`basalt init` writes a first one).',
         details: { environment: id, route: routeKey(clash) },
       })
     }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openDockerfileBuilder } from '../build/dockerfile/open-dockerfile-builder.ts'
 import { createImageResolver } from '../build/image-resolver.ts'
 import { openSource } from '../build/source.ts'
 import { isDockerfile } from '../config/implied-names.ts'
+import { impliedTarget } from '../config/implied-target.ts'
 import type { LoadedManifest } from '../config/load-manifest.ts'
 import { servingGeneration, warmGeneration } from '../core/environment-state.ts'
 import { type DeploymentId, environmentNameOf, systemOf } from '../core/ids.ts'
@@ -26,7 +26,6 @@ import { openRegistry } from '../images/registry/server/open-registry.ts'
 import type { RetainedRelease } from '../images/registry/server/release-shares.ts'
 import { createReleaseShelf } from '../images/release-shelf.ts'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.ts'
-import { dockerSocket } from '../util/docker-socket.ts'
 import { exec } from '../util/exec.ts'
 import { createMemoryRelease } from '../util/release-memory.ts'
 import type { Home } from './home.ts'
@@ -113,22 +112,11 @@ const manifestParser = () => import('../config/load-manifest.ts')
 const nativeBuilder = () => import('../build/native/open-native-builder.ts')
 const loadLateMs = 1500
 
-/** Who has an Engine thinks in its containers, and will look for them there. */
-function impliedTarget(): string {
-  try {
-    return existsSync(dockerSocket(process.env)) ? 'docker' : 'local'
-  } catch (error) {
-    // An Engine of another machine builds images, and no more.
-    if (error instanceof BasaltError) return 'local'
-    throw error
-  }
-}
-
 /** basalt.yaml, or the system that a Dockerfile alone stands for. */
 async function loadSystem(file: string): Promise<LoadedManifest> {
   if (!isDockerfile(file)) return (await manifestParser()).loadManifest(file)
   const { impliedManifest } = await import('../config/implied-manifest.ts')
-  return impliedManifest(file, impliedTarget())
+  return impliedManifest(file, impliedTarget(process.env))
 }
 
 const openSystemBuilder = (

@@ -27,17 +27,19 @@ export const initCommand = defineCommand({
     if (flags.from !== null) return importProject(flags.from, args.folder, flags.dryRun, context)
     const folder = resolve(context.folder, args.folder ?? '.')
     const { initManifest, proposeManifest } = await import('../../config/init.ts')
+    const { impliedTarget } = await import('../../config/implied-target.ts')
     const { output } = context
+    const options = { target: impliedTarget(context.environment) }
     const proposal = flags.dryRun
-      ? { ...(await proposeManifest(folder)), file: null }
-      : await initManifest(folder)
+      ? { ...(await proposeManifest(folder, options)), file: null }
+      : await initManifest(folder, options)
     const { file, text, notes } = proposal
     await output.result({ schema: 'basalt.init/v1', file, text, notes }, () =>
       file === null ? text.trimEnd() : `wrote ${relative(context.folder, file)}`,
     )
     if (output.format !== 'table') return
     for (const note of notes) output.note(`${output.paintNote('yellow', 'check:')} ${printable(note)}`)
-    if (file !== null) output.note('Next: basalt validate, then basalt deploy')
+    if (file !== null) output.note('Next: basalt validate, then basalt up')
   },
 })
 
@@ -48,11 +50,15 @@ async function importProject(
   { folder: here, environment, output }: Context,
 ): Promise<void> {
   const { initFromCompose } = await import('../../config/init.ts')
+  const { impliedTarget } = await import('../../config/implied-target.ts')
   const { filesOnDisk } = await import('../../config/compose/load/compose-files.ts')
   const composeFile = resolve(here, from)
   const root = folder === null ? dirname(composeFile) : resolve(here, folder)
   const source = { files: filesOnDisk, environment: (name: string) => environment[name], folder: here }
-  const { file, text, rows, files } = await initFromCompose(composeFile, root, source, { dryRun })
+  const { file, text, rows, files } = await initFromCompose(composeFile, root, source, {
+    dryRun,
+    target: impliedTarget(environment),
+  })
   const counts = countFates(rows)
   const document = { schema: 'basalt.compose-import/v1', file, text, from: files, rows, counts }
   await output.result(document, () =>
@@ -65,5 +71,5 @@ async function importProject(
   const { carried, changed, dropped, refused } = counts
   output.note(`${carried} carried, ${changed} changed, ${dropped} dropped, ${refused} refused`)
   if (refused > 0) output.note(`${output.paintNote('yellow', 'check:')} what was refused before you deploy`)
-  if (file !== null) output.note('Next: basalt validate, then basalt deploy')
+  if (file !== null) output.note('Next: basalt validate, then basalt up')
 }

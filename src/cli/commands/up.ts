@@ -1,3 +1,5 @@
+import { basename, dirname } from 'node:path'
+import { isDockerfile } from '../../config/implied-names.ts'
 import type { BuildResult } from '../../engine/engine.ts'
 import type { RemoteEngine } from '../client/remote-engine.ts'
 import { defineCommand } from '../command.ts'
@@ -5,7 +7,7 @@ import type { Context } from '../context.ts'
 import { deployRequest } from '../deploy-request.ts'
 import { formatDuration } from '../duration.ts'
 import { environmentFlag, fileFlag, reasonFlag, timeoutFlag, waitFlag } from '../flags.ts'
-import { defaultEnvironment, manifestMissing, type Scope } from '../project.ts'
+import { composeFileIn, defaultEnvironment, manifestMissing, type Scope } from '../project.ts'
 import { shortDigest } from '../render/names.ts'
 import { runDeployment, watched } from '../run-deployment.ts'
 
@@ -33,6 +35,11 @@ export const upCommand = defineCommand({
     const request = await deployRequest(context, { ...flags, release: null, all: false })
     const { file } = request
     if (file === null) throw manifestMissing('there is no basalt.yaml here, and no Dockerfile either')
+    const compose = isDockerfile(file) ? composeFileIn(dirname(file)) : undefined
+    if (compose !== undefined)
+      context.output.note(
+        `${context.output.paintNote('yellow', 'check:')} ${compose} is not read; this deploys ${basename(file)} alone. To import it: basalt init --from ${compose}`,
+      )
     const engine = await context.engine()
     const build = { file, update: false, check: false, log: false }
     const built = await watched((notify) => engine.build(build, notify), 'building', context)

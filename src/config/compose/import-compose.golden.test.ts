@@ -3,10 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { parseManifest } from '../parse-manifest.ts'
 import { importCompose } from './import-compose.ts'
 import type { ImportRow } from './import-table.ts'
 import { filesOnDisk } from './load/compose-files.ts'
-import { parseImported } from './manifest-of-today.fixture.ts'
 
 const corpus = join(import.meta.dirname, 'fixtures')
 const projects = readdirSync(corpus)
@@ -39,7 +39,7 @@ describe('importCompose', () => {
     )
     await expect(text).toMatchFileSnapshot(join(root, 'basalt.yaml'))
     await expect(table.join('')).toMatchFileSnapshot(join(root, 'table.txt'))
-    expect(Object.keys(parseImported(text).services).length).toBeGreaterThan(0)
+    expect(Object.keys(parseManifest(text, 'basalt.yaml').services).length).toBeGreaterThan(0)
     expect(untold(await readFile(join(root, 'compose.yaml'), 'utf8'), rows)).toEqual([])
     expect(text).not.toMatch(/s3cr3t|hunter2|somewordpress/)
     expect(table.join('')).not.toMatch(/s3cr3t|hunter2|somewordpress/)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { parseManifest } from '../parse-manifest.ts'
 import { imported, mistakesOf } from './imported.fixture.ts'
 import { serviceRules } from './rules/service-rules.ts'
 import { topLevelRules } from './rules/top-level-rules.ts'
@@ -261,6 +262,18 @@ describe('the whole', () => {
   it('is the same bytes for the same files', async () => {
     const compose = 'services: { b: { image: a:1, ports: ["80:80"] }, a: { image: b:1, depends_on: [b] } }'
     expect((await imported(compose)).text).toBe((await imported(compose)).text)
+  })
+
+  it('runs on the Docker Engine where that is wanted', async () => {
+    const { importCompose } = await import('./import-compose.ts')
+    const { filesOf, root } = await import('./imported.fixture.ts')
+    const files = filesOf({ 'compose.yaml': 'services: { a: { image: a:1, ports: ["9000:80"] } }' })
+    const source = { files, environment: () => undefined, folder: root }
+    for (const target of ['docker', 'local'] as const) {
+      const { text } = await importCompose(`${root}/compose.yaml`, source, { root, schema: 's', target })
+      const { environments } = parseManifest(text, 'basalt.yaml')
+      expect(environments).toMatchObject({ staging: { target, ingressPort: 9000 } })
+    }
   })
 
   it('cannot be made of a file that is not there', async () => {

@@ -44,6 +44,8 @@ export interface ImportOptions {
   readonly root: string
   /** Path or URL of the JSON Schema, for editors. */
   readonly schema: string
+  /** Where it is to run; without it on `local`. */
+  readonly target?: 'docker' | 'local'
 }
 
 /**
@@ -94,6 +96,7 @@ export async function importCompose(
     files: project.files,
     drafts: [...drafts.values()],
     leftOut,
+    target: options.target ?? 'local',
     ingress: entries.ingressOr(defaults.environment.ingress),
     watch: longestWatch([...drafts.values()]),
   })

@@ -1,10 +1,10 @@
 import { parse } from 'yaml'
 import { BasaltError } from '../../errors.ts'
+import { parseManifest } from '../parse-manifest.ts'
 import type { Problem } from '../problem-list.ts'
 import { importCompose } from './import-compose.ts'
 import type { ImportRow } from './import-table.ts'
 import type { ComposeFiles } from './load/compose-files.ts'
-import { parseImported } from './manifest-of-today.fixture.ts'
 
 /** The manifest as data; every value is what a test compares. */
 interface ImportedManifest {
@@ -42,7 +42,7 @@ export async function imported(
     folder: root,
   }
   const { text, rows } = await importCompose(`${root}/compose.yaml`, source, { root, schema: 'schema.json' })
-  parseImported(text)
+  parseManifest(text, 'basalt.yaml')
   return {
     ...(parse(text, { schema: 'core' }) as ImportedManifest),
     text,

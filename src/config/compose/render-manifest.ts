@@ -18,6 +18,7 @@ export interface ManifestContent {
   readonly files: readonly string[]
   readonly drafts: readonly ServiceDraft[]
   readonly leftOut: ReadonlyMap<string, string>
+  readonly target: 'docker' | 'local'
   readonly ingress: number
   readonly watch: string | null
 }
@@ -58,6 +59,7 @@ export function renderManifest(content: ManifestContent): string {
     services,
     environments: {
       [defaults.environment.name]: {
+        ...(content.target === 'docker' && { target: content.target }),
         ingress: content.ingress,
         ...(content.watch !== null && { watch: content.watch }),
       },

@@ -7,8 +7,18 @@ export interface ProposedService {
   readonly exposed: boolean
 }
 
+export interface ProposedPlace {
+  readonly target: 'docker' | 'local'
+  readonly ingress: number
+}
+
 /** The text of a first basalt.yaml: what was found, and as comments what one may want next. */
-export function renderProposal(system: string, services: readonly ProposedService[], schema: string): string {
+export function renderProposal(
+  system: string,
+  services: readonly ProposedService[],
+  { target, ingress }: ProposedPlace,
+  schema: string,
+): string {
   const blocks = services.map((service) => renderService(service, services.length > 1))
   return [
     `# yaml-language-server: $schema=${schema}`,
@@ -21,7 +31,10 @@ export function renderProposal(system: string, services: readonly ProposedServic
     blocks.join('\n'),
     'environments:',
     `  ${defaults.environment.name}:`,
-    `    ingress: ${defaults.environment.ingress}   # the port where exposed services answer`,
+    ...(target === 'docker'
+      ? ['    target: docker  # the Docker Engine of this machine; or local: without it']
+      : []),
+    `    ingress: ${String(ingress).padEnd(6)} # the port where exposed services answer`,
     '  # production:',
     '  #   ingress: 80',
     '  #   warm: 30m         # how long the previous release stays running for an instant rollback',

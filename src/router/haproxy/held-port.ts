@@ -56,7 +56,8 @@ async function taken(port: number, cause: NodeJS.ErrnoException): Promise<Basalt
   const who = owner === null ? 'another program' : `${owner.program} (pid ${owner.pid})`
   return new BasaltError('port.taken', {
     message: `port ${port} is in use by ${who}`,
-    remedy: 'Give the environment another port in basalt.yaml, or end that program.',
+    remedy:
+      'Give the environment another `ingress` port in basalt.yaml (`basalt init` writes a first one), or end that program.',
     details: { port, ...owner },
     cause,
   })

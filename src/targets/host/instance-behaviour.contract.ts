@@ -190,12 +190,32 @@ export function describeInstanceBehaviour(name: string, open: () => Promise<Beha
       })
 
       it('shows the last lines of an instance that dies at once', async () => {
-        const script = 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; exit 3'
+        const script = 'for i in $(seq 22); do echo line $i; done; exit 3'
         const error = await started(group('web', { command: ['/bin/sh', '-c', script] }))
         expect(error).toMatchObject({ code: 'group.died', details: { service: 'web' } })
         expect((error as Error).message).toMatch(/web ended with exit code 3 after \d+\.\d s/)
         const { lastLogLines } = (error as { details: { lastLogLines: string[] } }).details
-        expect(lastLogLines).toEqual(Array.from({ length: 10 }, (_, index) => `line ${index + 3}`))
+        expect(lastLogLines).toEqual(Array.from({ length: 20 }, (_, index) => `line ${index + 3}`))
+      })
+
+      it('tells what to declare for what the system refused', async () => {
+        const script = 'echo begin > /var/app.log || exit 1'
+        expect(await started(group('web', { command: ['/bin/sh', '-c', script] }))).toMatchObject({
+          code: 'group.died',
+          remedy: expect.stringContaining('`writable: [/var]` for web') as unknown,
+        })
+        const chown = 'touch /tmp/x && chown 33 /tmp/x'
+        expect(
+          await started(
+            group('web', {
+              command: ['/bin/sh', '-c', chown],
+              writable: [{ path: '/tmp', sizeBytes: 1 << 20 }],
+            }),
+          ),
+        ).toMatchObject({
+          code: 'group.died',
+          remedy: expect.stringContaining('`capabilities: [CHOWN]`') as unknown,
+        })
       })
 
       it('tells the status of a health check that never passes', async () => {

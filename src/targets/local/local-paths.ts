@@ -33,7 +33,7 @@ export interface InstancePaths {
   readonly log: string
 }
 
-/** Is there from the first start of an instance in this home on. */
+/** Is there from the first opening of a local target in this home on. */
 export const logsFolder = (home: string): string => join(home, 'logs')
 
 /** @param key of the home's network */

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import type { GroupSpec } from '../../core/generation.ts'
 import type { BasaltError } from '../../errors.ts'
 import type { ImageRoots } from '../../images/image-roots.ts'
@@ -100,6 +101,8 @@ export const localGuarantees: Guarantees = {
 
 /** Resolves, once everything is adopted, with the way to end watching it. */
 async function open(context: LocalContext): Promise<() => void> {
+  // Tells the next server, whatever happens from here on, that there may be something to remove.
+  await mkdir(context.paths.logs, { recursive: true, mode: 0o700 })
   await openRunFolder(context.paths.run)
   await adoptInstances(context)
   await removeStrayEvents(context)

@@ -2,8 +2,11 @@ import type { GroupSpec } from '../../../core/generation.ts'
 import { BasaltError } from '../../../errors.ts'
 import { endText, type Instance } from '../instance/instance.ts'
 import type { InstanceDriver } from '../instance-context.ts'
+import { rightsHint } from './rights-hint.ts'
 
-const shownLines = 10
+const shownLines = 20
+/** A refusal may stand far above the last line: under it a whole stack was printed, or other threads went on. */
+const readLines = 60
 
 /** An instance ended before it was healthy. */
 export async function diedError<I extends Instance>(
@@ -14,10 +17,10 @@ export async function diedError<I extends Instance>(
   const end = instance.end ?? { exitCode: null, at: instance.record.startedAt }
   const neverRan = await driver.neverRan(instance)
   if (neverRan !== null) return neverRan
-  const lines = await driver.lastLines(instance, shownLines)
+  const lines = await driver.lastLines(instance, readLines)
   return new BasaltError('group.died', {
     message: `an instance of ${group.service} ${endText(instance.record.startedAt, end)}`,
-    remedy: `${end.exitCode === 0 ? 'A service must stay in the foreground. ' : ''}See all that it wrote: ${logsCommand(group)}`,
+    remedy: remedy(group, lines, end.exitCode === 0 ? 'A service must stay in the foreground. ' : ''),
     details: details(instance, lines),
   })
 }
@@ -29,12 +32,12 @@ export async function unhealthyError<I extends Instance>(
   unhealthy: number,
   afterMs: number,
 ): Promise<BasaltError> {
-  const lines = await driver.lastLines(instance, shownLines)
+  const lines = await driver.lastLines(instance, readLines)
   const problem = instance.health?.current().problem ?? 'no check was answered yet'
   const count = `${unhealthy} of ${group.replicas} instances of ${group.service}`
   return new BasaltError('group.unhealthy', {
     message: `${count} unhealthy after ${Math.round(afterMs / 100) / 10} s: ${problem}`,
-    remedy: `Its health check is \`health\` in basalt.yaml. See all that it wrote: ${logsCommand(group)}`,
+    remedy: remedy(group, lines, `${healthRemedy(problem)}\n`),
     details: details(instance, lines),
   })
 }
@@ -60,6 +63,17 @@ export function neverRanError(
   })
 }
 
+/** An API may have nothing at `/`, and says so. */
+const healthRemedy = (problem: string): string =>
+  /^GET \S+ gave [234]\d\d/.test(problem)
+    ? 'It answers: declare as `health` in basalt.yaml a path that answers with 200, or `{ tcp: <port> }` where a connection is enough (`basalt init` writes a first basalt.yaml).'
+    : 'Its health check is `health` in basalt.yaml.'
+
+function remedy(group: GroupSpec, lines: readonly string[], before: string): string {
+  const hint = rightsHint(group.service, lines)
+  return `${hint === null ? '' : `${hint}\n`}${before}See all that it wrote: ${logsCommand(group)}`
+}
+
 /** Its instances have ended by the time that this is read. */
 const logsCommand = ({ service, environment }: GroupSpec): string =>
   `basalt logs ${service} --previous -e ${environment}`
@@ -68,5 +82,5 @@ const details = ({ id, record: { group } }: Instance, lastLogLines: readonly str
   group: group.id,
   service: group.service,
   instance: id,
-  lastLogLines,
+  lastLogLines: lastLogLines.slice(-shownLines),
 })

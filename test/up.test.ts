@@ -9,14 +9,14 @@ const missing =
   spawnSync('buildah', ['--version']).error === undefined && existsSync('/bin/busybox')
     ? null
     : 'needs buildah and a static busybox'
-// No Engine: instances run on this machine itself.
-const environment = { BASALT_DOCKERFILE_BUILDER: 'buildah', DOCKER_HOST: 'unix:///nowhere/docker.sock' }
 
 /** A folder with nothing but a Dockerfile and an app, as its owner would use it. */
 describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped: ${missing})`}`, () => {
   let basalt: BasaltHome
   let folder: string
   let port: number
+  let socket: string
+  let environment: Readonly<Record<string, string>>
   const write = (page: string, expose = `EXPOSE ${port}`) =>
     writeFileSync(
       join(folder, 'Dockerfile'),
@@ -36,6 +36,9 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     basalt = openBasaltHome()
     port = await freePort()
     folder = join(basalt.project, 'My App')
+    // No Engine: instances run on this machine itself.
+    socket = join(basalt.project, 'docker.sock')
+    environment = { BASALT_DOCKERFILE_BUILDER: 'buildah', DOCKER_HOST: `unix://${socket}` }
     mkdirSync(folder)
     copyFileSync('/bin/busybox', join(folder, 'busybox'))
   })
@@ -92,6 +95,13 @@ describe.skipIf(missing !== null)(`basalt up${missing === null ? '' : ` (skipped
     await run('up')
     const { stdout, stderr } = await run('up')
     expect(stderr).toContain('unchanged my-app')
+    expect(stdout).toContain('my-app@2 already serves staging')
+  }, 60_000)
+
+  it('stays on its target when an Engine comes', async () => {
+    writeFileSync(socket, '')
+    const { stdout } = await run('up')
+    rmSync(socket)
     expect(stdout).toContain('my-app@2 already serves staging')
   }, 60_000)
 

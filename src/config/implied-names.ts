@@ -1,4 +1,6 @@
 import { basename, dirname } from 'node:path'
+import { type EnvironmentId, environmentId } from '../core/ids.ts'
+import { defaults } from './defaults.ts'
 import { systemNameFor } from './system-name.ts'
 
 /** Files that stand for a system of their own where there is no basalt.yaml. */
@@ -8,3 +10,7 @@ export const isDockerfile = (path: string): boolean => dockerfileNames.includes(
 
 /** The name of the system that a Dockerfile implies: that of its folder. */
 export const impliedSystemName = (dockerfile: string): string => systemNameFor(basename(dirname(dockerfile)))
+
+/** The one environment of that system. */
+export const impliedEnvironment = (dockerfile: string): EnvironmentId =>
+  environmentId(impliedSystemName(dockerfile), defaults.environment.name)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openDockerfileBuilder } from '../build/dockerfile/open-dockerfile-builder.ts'
 import { createImageResolver } from '../build/image-resolver.ts'
 import { openSource } from '../build/source.ts'
-import { isDockerfile } from '../config/implied-names.ts'
+import { impliedEnvironment, isDockerfile } from '../config/implied-names.ts'
 import { impliedTarget } from '../config/implied-target.ts'
 import type { LoadedManifest } from '../config/load-manifest.ts'
 import { servingGeneration, warmGeneration } from '../core/environment-state.ts'
@@ -51,7 +51,7 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
   const engine = createEngine({
     journal,
     targets: targets.byName,
-    loadManifest: loadSystem,
+    loadManifest: (file) => loadSystem(file, journal),
     releases: createReleaseShelf(content),
     importImages: (bytes, op) => importImages(content, bytes, op),
     registries,
@@ -113,10 +113,12 @@ const nativeBuilder = () => import('../build/native/open-native-builder.ts')
 const loadLateMs = 1500
 
 /** basalt.yaml, or the system that a Dockerfile alone stands for. */
-async function loadSystem(file: string): Promise<LoadedManifest> {
+async function loadSystem(file: string, journal: Journal): Promise<LoadedManifest> {
   if (!isDockerfile(file)) return (await manifestParser()).loadManifest(file)
   const { impliedManifest } = await import('../config/implied-manifest.ts')
-  return impliedManifest(file, impliedTarget(process.env))
+  // What has served stays where it is: whether an Engine has its socket may change from one command to the next.
+  const { newest } = journal.environment(impliedEnvironment(file))
+  return impliedManifest(file, newest?.generation.binding.target ?? impliedTarget(process.env))
 }
 
 const openSystemBuilder = (

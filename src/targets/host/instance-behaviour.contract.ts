@@ -199,10 +199,10 @@ export function describeInstanceBehaviour(name: string, open: () => Promise<Beha
       })
 
       it('tells what to declare for what the system refused', async () => {
-        const script = 'echo begin > /var/app.log || exit 1'
+        const script = 'echo begin > /etc/app.log || exit 1'
         expect(await started(group('web', { command: ['/bin/sh', '-c', script] }))).toMatchObject({
           code: 'group.died',
-          remedy: expect.stringContaining('`writable: [/var]` for web') as unknown,
+          remedy: expect.stringContaining('`writable: [/etc]` for web') as unknown,
         })
         const chown = 'touch /tmp/x && chown 33 /tmp/x'
         expect(

@@ -248,6 +248,13 @@ describe('requests', () => {
     }
   })
 
+  it('do not take the first digits of a digest for an image', async () => {
+    const { exitCode, stderr } = await basalt('image', 'push', 'sha256:0123456789ab', 'r.example.com/web:1')
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('sha256:0123456789ab is not a whole digest')
+    expect(stderr).toContain('basalt status -o json')
+  })
+
   it('do not need a sound basalt.yaml to roll back', async () => {
     const broken = join(place.folder, 'broken')
     mkdirSync(broken)

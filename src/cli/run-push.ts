@@ -1,4 +1,5 @@
 import { isDigest } from '../core/ids.ts'
+import { BasaltError } from '../errors.ts'
 import type { Context } from './context.ts'
 import { type ScopeFlags, scopeOf, systemOfRelease } from './project.ts'
 import { formatSize, plural } from './render/names.ts'
@@ -10,6 +11,7 @@ export async function runPush(
   flags: ScopeFlags,
   context: Context,
 ): Promise<void> {
+  if (/^sha256:/.test(what.image) && !isDigest(what.image)) throw cutDigest(what.image)
   const named = systemOfRelease(what.image)
   const { system } = await scopeOf(context.folder, flags, named !== null || isDigest(what.image))
   const engine = await context.engine()
@@ -31,3 +33,12 @@ export async function runPush(
     ].join('\n')
   })
 }
+
+/** As tables show them: the first digits only. */
+const cutDigest = (text: string): BasaltError =>
+  new BasaltError('request.invalid', {
+    message: `${text} is not a whole digest: it needs 64 digits after sha256:`,
+    remedy:
+      'Take it from `basalt status -o json`, or push a whole release: basalt release push <release> <reference>',
+    details: { image: text },
+  })

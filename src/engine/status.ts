@@ -5,6 +5,7 @@ import type { Observation } from '../core/observation.ts'
 import type { Op } from '../core/op.ts'
 import { sameRoutes } from '../core/plan.ts'
 import type { RouteEntry } from '../core/route-table.ts'
+import { BasaltError } from '../errors.ts'
 import type { Target, TrafficFigures } from '../targets/target.ts'
 import type { EnvironmentStatus, StatusRequest, StatusResult } from './engine.ts'
 import { environmentTarget } from './environment-target.ts'
@@ -28,15 +29,23 @@ async function environmentStatus(
   if (targetName === null) return null
   const target = environmentTarget(ports, id, targetName, null, 'overlook')
   const hasRun = state.newest !== null || state.deployment !== null
-  const observed = target.observe(id, op)
-  const [observation, traffic] = await Promise.all([
-    // A failed first deployment may have found that the target cannot be used here at all.
-    hasRun ? observed : observed.catch((): Observation => ({ environment: id, groups: [], routes: null })),
+  const [{ observation, unseen }, traffic] = await Promise.all([
+    look(target, id, op),
     trafficOf(target, id, op),
   ])
-  const services = (serving?.groups ?? []).map((group) => serviceStatus(group, observation, traffic))
+  const services = (serving?.groups ?? []).map((group) => {
+    const service = serviceStatus(group, observation, traffic)
+    return unseen === null ? service : { ...service, problems: [unseen] }
+  })
   const warm = warmGeneration(state)
-  const drift = state.deployment === null ? driftOf(serving, warm, observation, services) : []
+  const drift =
+    state.deployment !== null
+      ? []
+      : unseen === null
+        ? driftOf(serving, warm, observation, services)
+        : hasRun
+          ? [`what runs cannot be seen: ${unseen}`]
+          : []
   // Where nothing ever ran there is nothing to show but what a failed deployment could not take away.
   if (!hasRun && drift.length === 0) return null
   return {
@@ -54,6 +63,23 @@ async function environmentStatus(
         : { generation: warm.number, release: warm.release.name, until: state.warm.until },
     drift,
     deployment: state.deployment?.deployment ?? null,
+  }
+}
+
+/**
+ * What runs; and why that cannot be seen, where it cannot: other environments, and what is known of this one, are wanted
+ * most when something is away.
+ */
+async function look(
+  target: Target,
+  id: EnvironmentId,
+  op: Op,
+): Promise<{ readonly observation: Observation; readonly unseen: string | null }> {
+  try {
+    return { observation: await target.observe(id, op), unseen: null }
+  } catch (error) {
+    if (op.signal.aborted || !(error instanceof BasaltError)) throw error
+    return { observation: { environment: id, groups: [], routes: null }, unseen: error.message }
   }
 }
 

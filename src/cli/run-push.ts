@@ -11,7 +11,7 @@ export async function runPush(
   flags: ScopeFlags,
   context: Context,
 ): Promise<void> {
-  if (/^sha256:/.test(what.image) && !isDigest(what.image)) throw cutDigest(what.image)
+  if (what.image.startsWith('sha256:') && !isDigest(what.image)) throw cutDigest(what.image)
   const named = systemOfRelease(what.image)
   const { system } = await scopeOf(context.folder, flags, named !== null || isDigest(what.image))
   const engine = await context.engine()

@@ -33,10 +33,7 @@ async function environmentStatus(
     look(target, id, op),
     trafficOf(target, id, op),
   ])
-  const services = (serving?.groups ?? []).map((group) => {
-    const service = serviceStatus(group, observation, traffic)
-    return unseen === null ? service : { ...service, problems: [unseen] }
-  })
+  const services = (serving?.groups ?? []).map((group) => serviceStatus(group, observation, traffic))
   const warm = warmGeneration(state)
   const drift =
     state.deployment !== null

@@ -1,3 +1,6 @@
+import { readLines } from '../util/dockerfile-lines.ts'
+import { expandVariables } from '../util/expand-variables.ts'
+
 export interface DockerfileHints {
   readonly ports: readonly number[]
   /** Null: there is none; undefined: inherited from a base image, or in the shell's form. */
@@ -17,9 +20,8 @@ export function dockerfileHints(text: string, target: string | null): Dockerfile
   const preamble = new Map<string, string>()
   let stage: Stage = { ports: [], entrypoint: undefined, values: preamble }
   let isTarget = false
-  for (const instruction of instructions(text)) {
-    const [, keyword = '', rest = ''] = /^(\w+)\s+([\s\S]*)$/.exec(instruction) ?? []
-    if (/^from$/i.test(keyword)) {
+  for (const { keyword, text: rest } of readLines(text).instructions) {
+    if (keyword === 'FROM') {
       if (isTarget) break
       const words = rest.split(/\s+/).filter((word) => !word.startsWith('--'))
       const base = stages.get((words[0] ?? '').toLowerCase())
@@ -30,26 +32,11 @@ export function dockerfileHints(text: string, target: string | null): Dockerfile
       const alias = /^as$/i.test(words[1] ?? '') ? (words[2] ?? '').toLowerCase() : null
       if (alias !== null) stages.set(alias, stage)
       isTarget = alias !== null && alias === target?.toLowerCase()
-    } else if (/^expose$/i.test(keyword)) stage.ports.push(...exposedPorts(expand(rest, stage.values)))
-    else if (/^(?:arg|env)$/i.test(keyword)) readValues(rest, stage.values)
-    else if (/^entrypoint$/i.test(keyword)) stage.entrypoint = execForm(rest)
+    } else if (keyword === 'EXPOSE') stage.ports.push(...exposedPorts(expandVariables(rest, stage.values)))
+    else if (keyword === 'ARG' || keyword === 'ENV') readValues(rest, stage.values)
+    else if (keyword === 'ENTRYPOINT') stage.entrypoint = execForm(rest)
   }
   return { ports: [...new Set(stage.ports)], entrypoint: stage.entrypoint }
-}
-
-/** Continuation lines joined, comments left out. */
-function instructions(text: string): readonly string[] {
-  const found: string[] = []
-  let open = ''
-  for (const line of text.split(/\r?\n/)) {
-    if (/^\s*#/.test(line) || (open === '' && line.trim() === '')) continue
-    if (/\\\s*$/.test(line)) open += `${line.replace(/\\\s*$/, '')} `
-    else {
-      found.push((open + line).trim())
-      open = ''
-    }
-  }
-  return found
 }
 
 const exposedPorts = (rest: string): readonly number[] =>
@@ -64,17 +51,10 @@ const exposedPorts = (rest: string): readonly number[] =>
 /** `NAME=value …`, or ENV's old form `NAME value`. An ARG without a value keeps the one from before the first FROM. */
 function readValues(text: string, values: Map<string, string>): void {
   const [, oldName, oldValue = ''] = /^(\w+)\s+([^=]+)$/.exec(text.trim()) ?? []
-  if (oldName !== undefined) values.set(oldName, expand(oldValue, values))
+  if (oldName !== undefined) values.set(oldName, expandVariables(oldValue, values))
   for (const [, name = '', quoted = ''] of text.matchAll(/(\w+)=("[^"]*"|'[^']*'|\S*)/g))
-    values.set(name, expand(quoted.replace(/^(["'])(.*)\1$/, '$2'), values))
+    values.set(name, expandVariables(quoted.replace(/^(["'])(.*)\1$/, '$2'), values))
 }
-
-const expand = (text: string, values: ReadonlyMap<string, string>): string =>
-  text.replaceAll(
-    /\$(?:(\w+)|\{(\w+)(?::?-([^{}]*))?\})/g,
-    (_, plain: string | undefined, braced: string | undefined, fallback: string | undefined) =>
-      values.get(plain ?? braced ?? '') || (fallback ?? ''),
-  )
 
 function execForm(rest: string): readonly string[] | null | undefined {
   try {

@@ -46,7 +46,8 @@ async function open({ folder }: Home): Promise<OpenedEngine> {
   targets.takeOver(targetsInUse(journal))
   const releaseMemory = createMemoryRelease(quietMs)
   journal.subscribe(({ type }) => (workEnds.has(type) ? releaseMemory() : undefined))
-  setTimeout(() => void Promise.all([manifestParser(), nativeBuilder()]), loadLateMs).unref()
+  // Whoever needs one that cannot be loaded is told.
+  setTimeout(() => void Promise.allSettled([manifestParser(), nativeBuilder()]), loadLateMs).unref()
   const registries = openRegistries(content, join(folder, 'cache'))
   const engine = createEngine({
     journal,

@@ -21,5 +21,9 @@ export function dockerSocket(
         'Unset DOCKER_HOST for the server, or set it to unix:///path/of/docker.sock, then: basalt server restart',
       details: { host },
     })
-  return usualSockets.find((path) => exists(path)) ?? usualSockets[0]
+  return usualDockerSocket(exists)
 }
+
+/** Where an Engine answers that nobody has named: the first of the usual places where there is a socket. */
+export const usualDockerSocket = (exists: (path: string) => boolean = existsSync): string =>
+  usualSockets.find((path) => exists(path)) ?? usualSockets[0]

@@ -1,5 +1,5 @@
 import { BasaltError } from '../../errors.ts'
-import type { Instruction } from './parse/dockerfile-lines.ts'
+import type { Instruction } from '../../util/dockerfile-lines.ts'
 import { dockerfileMistake } from './parse/dockerfile-mistake.ts'
 import type { Dockerfile } from './parse/parse-dockerfile.ts'
 

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isEngineTooOld, lowestEngineApi } from '../../util/docker-engine-errors.ts'
 import type { Finding, Machine } from './probe.ts'
 
 const versionSchema = z.object({ Version: z.string(), ApiVersion: z.string() })
@@ -7,8 +8,6 @@ const infoSchema = z.object({
   CgroupDriver: z.string().default('unknown'),
   CgroupVersion: z.string().default('1'),
 })
-
-const lowestApi = [1, 41] as const
 
 /** The Engine of this machine, as far as the docker target has to know it; null where none is there and none is used. */
 export async function findEngine(machine: Machine): Promise<Finding | null> {
@@ -22,11 +21,10 @@ export async function findEngine(machine: Machine): Promise<Finding | null> {
   if (!version.success)
     return { state: 'missing', detail: `${answer.socket} gave no answer of a Docker Engine` }
   const { Version: name, ApiVersion: api } = version.data
-  const [major = 0, minor = 0] = api.split('.').map(Number)
-  if (major < lowestApi[0] || (major === lowestApi[0] && minor < lowestApi[1]))
+  if (isEngineTooOld(api))
     return {
       state: 'missing',
-      detail: `${name} speaks API ${api}; ${lowestApi.join('.')} is needed`,
+      detail: `${name} speaks API ${api}; ${lowestEngineApi} is needed`,
       remedy: 'Upgrade it to Docker 20.10 or newer.',
     }
   const info = await machine.docker('/info')

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import { BasaltError } from '../../errors.ts'
 import { defaults } from '../defaults.ts'
+import { mostDurationMs } from '../resolve/quantities.ts'
 import { ComposeMistakes } from './compose-mistakes.ts'
 import { member, membersOf, textOf } from './compose-node.ts'
 import { convertCommand } from './convert/convert-command.ts'
@@ -23,7 +24,7 @@ import { VolumeOwners } from './convert/volume-owners.ts'
 import { type ImportRow, ImportTable } from './import-table.ts'
 import { type ComposeProject, loadProject, type ProjectSource } from './load/load-project.ts'
 import { basaltName, NamesInUse } from './names-in-use.ts'
-import { durationMs, durationText, longestMs } from './quantities.ts'
+import { durationMs, durationText } from './quantities.ts'
 import { renderManifest } from './render-manifest.ts'
 import { serviceRules } from './rules/service-rules.ts'
 import { topLevelRules } from './rules/top-level-rules.ts'
@@ -192,7 +193,7 @@ function longestWatch(drafts: readonly ServiceDraft[]): string | null {
   for (const draft of drafts) {
     const node = textOf(member(member(member(draft.service.block, 'deploy'), 'update_config'), 'monitor'))
     const ms = node === undefined ? 0 : durationMs(node.text)
-    if (node === undefined || ms === null || ms > longestMs) continue
+    if (node === undefined || ms === null || ms > mostDurationMs) continue
     longest = Math.max(longest, ms)
     draft.tell('carried', 'deploy.update_config.monitor', node.at, '`watch` of the environment')
   }

@@ -30,9 +30,6 @@ export function durationText(ms: number): string {
   return text === '' ? '0s' : text
 }
 
-/** The longest duration that basalt.yaml takes. */
-export const longestMs = 24 * 24 * 3_600_000
-
 const unitBytes: Readonly<Record<string, number>> = {
   '': 1,
   k: 1024,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -220,7 +220,9 @@ export async function fakeRouter(home: string): Promise<Router & { readonly call
   )
   const put = (group: GroupId, change: (before: readonly InstanceId[]) => readonly InstanceId[]) => {
     members.set(group, change(members.get(group) ?? []))
-    writeFileSync(file, JSON.stringify([...members]))
+    // In one step: tests kill the server that writes it.
+    writeFileSync(`${file}.new`, JSON.stringify([...members]))
+    renameSync(`${file}.new`, file)
   }
   const note = async (...words: readonly (string | number)[]): Promise<void> => {
     calls.push(words.join(' '))

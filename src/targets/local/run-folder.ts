@@ -4,13 +4,13 @@ import { exec } from '../../util/exec.ts'
 
 /** What statfs(2) calls tmpfs. */
 const tmpfsType = 0x01021994
-/** An instance takes some 40 KB. */
+/** An instance takes some 80 KB. */
 const sizeLimit = '512m'
 
 /**
  * The folder of what a boot ends anyway, in memory: where /run itself is not, by a tmpfs of its own. On a disk fifty
- * instances that start at once spent more time on their dozen small files each than on anything else, waiting for the
- * file system's journal and for each other. Where mounting is not allowed it stays on the disk, and only that is lost.
+ * instances that start at once took half as long again: their small files wait for the file system's journal and for each
+ * other. Where mounting is not allowed it stays on the disk, and only that is lost.
  */
 export async function openRunFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })

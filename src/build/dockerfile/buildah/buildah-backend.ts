@@ -5,10 +5,11 @@ import type { Digest } from '../../../core/ids.ts'
 import { isDigest } from '../../../core/ids.ts'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
+import { saysDiskFull } from '../../../util/docker-engine-errors.ts'
 import { writeTar } from '../../../util/tar-writer.ts'
 import { type Backend, type BackendWork, buildArguments, type MadeImage } from '../backend.ts'
 import { contextMembers } from '../context/build-context.ts'
-import { engineDiskFull, isDiskFull } from '../engine/engine-errors.ts'
+import { buildDiskFull } from '../engine/engine-errors.ts'
 import { replaceImages } from '../parse/parse-dockerfile.ts'
 import { pinnedReference } from '../pinned-reference.ts'
 import { stepFailure, syntaxFailure } from '../step-failure.ts'
@@ -160,7 +161,7 @@ function failure(work: BackendWork, { stderr, exitCode }: BuildahRun, step: stri
   )
     .replace(/^(?:Error:|error) /, '')
     .replace(/^(?:error )?building at STEP ".*?": (?=while|copying|exit|checking|$)/s, '')
-  if (isDiskFull(stderr)) return engineDiskFull(said)
+  if (saysDiskFull(stderr)) return buildDiskFull(said)
   const syntax = syntaxFailure(file, said)
   if (syntax !== null) return syntax
   if (/^(?:\[\d+\/\d+\] )?STEP /.test(step)) {

@@ -1,4 +1,4 @@
-import type { Instruction } from '../parse/dockerfile-lines.ts'
+import type { Instruction } from '../../../util/dockerfile-lines.ts'
 import type { Dockerfile } from '../parse/parse-dockerfile.ts'
 
 /**

@@ -2,10 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Digest } from '../../../core/ids.ts'
 import type { Op } from '../../../core/op.ts'
 import { BasaltError } from '../../../errors.ts'
+import { saysDiskFull } from '../../../util/docker-engine-errors.ts'
 import { type BackendWork, buildArguments, type MadeImage } from '../backend.ts'
 import { syntaxFailure } from '../step-failure.ts'
 import type { EngineClient, EngineRequest } from './engine-client.ts'
-import { connectionError, engineDiskFull, isDiskFull } from './engine-errors.ts'
+import { buildDiskFull, connectionError } from './engine-errors.ts'
 import type { EngineFacts } from './engine-facts.ts'
 import type { EngineImages } from './engine-images.ts'
 import { type EngineMessage, imageIdIn, readMessages } from './message-stream.ts'
@@ -56,8 +57,8 @@ export async function followBuild(
     for await (const message of readMessages(answer)) {
       const said = message.errorDetail?.message ?? message.error
       if (said !== undefined)
-        throw isDiskFull(said)
-          ? engineDiskFull(said)
+        throw saysDiskFull(said)
+          ? buildDiskFull(said)
           : (syntaxFailure(work.files.dockerfile, said) ?? explain(said))
       id = imageIdIn(message) ?? id
       tell(message)

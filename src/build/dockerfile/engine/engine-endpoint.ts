@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod'
 import { BasaltError } from '../../../errors.ts'
+import { usualDockerSocket } from '../../../util/docker-socket.ts'
 
 /** Where an Engine answers. */
 export type EngineEndpoint =
@@ -17,9 +18,6 @@ export type EngineEndpoint =
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Docker's own, then the one at which Podman answers in Docker's language. */
-const usualSockets = ['/var/run/docker.sock', '/run/podman/podman.sock'] as const
-
 /**
  * The Engine that Docker's own client would take: DOCKER_HOST, else the context of DOCKER_CONTEXT or of Docker's
  * config.json, else the usual sockets. Throws `docker.unreachable` for an address that is not understood.
@@ -32,7 +30,7 @@ export function engineEndpoint(environment: Environment): EngineEndpoint {
   return (
     contextEndpoint(environment) ?? {
       kind: 'socket',
-      path: usualSockets.find((path) => existsSync(path)) ?? usualSockets[0],
+      path: usualDockerSocket(),
     }
   )
 }

@@ -1,10 +1,7 @@
 import * as z from 'zod'
 import type { Op } from '../../../core/op.ts'
+import { engineTooOld, isEngineTooOld } from '../../../util/docker-engine-errors.ts'
 import type { EngineClient } from './engine-client.ts'
-import { engineTooOld } from './engine-errors.ts'
-
-/** The oldest API that has everything that a build needs: Docker 20.10's. */
-const lowestApi = [1, 41] as const
 
 export interface EngineFacts {
   readonly version: string
@@ -26,9 +23,8 @@ export async function engineFacts(client: EngineClient, op: Pick<Op, 'signal'>):
   const purpose = 'its version was asked for'
   const answer = await client.json({ method: 'GET', path: '/version', purpose }, op)
   const { Version, ApiVersion, Os, Components } = versionSchema.parse(answer)
-  const [major = 0, minor = 0] = ApiVersion.split('.').map(Number)
-  if (major < lowestApi[0] || (major === lowestApi[0] && minor < lowestApi[1]))
-    throw engineTooOld(Version, ApiVersion, lowestApi.join('.'))
+  if (isEngineTooOld(ApiVersion))
+    throw engineTooOld(Version, ApiVersion, 'or build without it: apt-get install buildah')
   const isPodman = (Components ?? []).some(({ Name }) => Name.startsWith('Podman'))
   return {
     version: isPodman ? `podman ${Version}` : Version,

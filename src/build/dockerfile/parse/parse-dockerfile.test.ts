@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BasaltError } from '../../../errors.ts'
-import { readLines } from './dockerfile-lines.ts'
-import { expandVariables } from './expand-variables.ts'
+import { readLines } from '../../../util/dockerfile-lines.ts'
+import { expandVariables } from '../../../util/expand-variables.ts'
 import { imagesOf, parseDockerfile, replaceImages, targetStage } from './parse-dockerfile.ts'
 
 const parse = (text: string, args: Record<string, string> = {}) =>

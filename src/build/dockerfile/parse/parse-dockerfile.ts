@@ -1,8 +1,8 @@
 import { machinePlatform } from '../../../images/image.ts'
+import { type DockerfileLines, type Instruction, readLines } from '../../../util/dockerfile-lines.ts'
 import { editDistance } from '../../../util/edit-distance.ts'
-import { type DockerfileLines, type Instruction, readLines } from './dockerfile-lines.ts'
+import { expandVariables } from '../../../util/expand-variables.ts'
 import { dockerfileMistake } from './dockerfile-mistake.ts'
-import { expandVariables } from './expand-variables.ts'
 
 /** A Dockerfile as far as it decides what is built from what. */
 export interface Dockerfile {

@@ -1,6 +1,7 @@
 import { isWithin } from '../../../core/container-path.ts'
+import { mostDurationMs } from '../../resolve/quantities.ts'
 import { type ComposeNode, isTrue, member, textOf, textsOf } from '../compose-node.ts'
-import { durationMs, durationText, longestMs } from '../quantities.ts'
+import { durationMs, durationText } from '../quantities.ts'
 import type { ServiceDraft } from '../service-draft.ts'
 import { splitWords } from '../split-words.ts'
 import { wordsOf } from './convert-command.ts'
@@ -122,13 +123,13 @@ function convertTiming(draft: ServiceDraft, block: ComposeNode): Way {
     const node = textOf(member(block, name))
     if (node === undefined) return null
     const ms = durationMs(node.text.trim())
-    if (ms === null || ms > longestMs)
+    if (ms === null || ms > mostDurationMs)
       draft.mistakes.report(
         node.at,
         `\`healthcheck.${name}\` is no duration`,
         'Write for example `30s` or `1m30s`.',
       )
-    return ms === null || ms > longestMs || ms === 0 ? null : ms
+    return ms === null || ms > mostDurationMs || ms === 0 ? null : ms
   }
   const [interval, timeout, startPeriod] = [read('interval'), read('timeout'), read('start_period')]
   read('start_interval')
@@ -146,7 +147,7 @@ function convertTiming(draft: ServiceDraft, block: ComposeNode): Way {
   return {
     ...(interval !== null && { interval: durationText(interval) }),
     ...(timeout !== null && { timeout: durationText(timeout) }),
-    ...(startMs > usualStartMs && { start: durationText(Math.min(startMs, longestMs)) }),
+    ...(startMs > usualStartMs && { start: durationText(Math.min(startMs, mostDurationMs)) }),
     ...(retries !== null && { retries }),
   }
 }

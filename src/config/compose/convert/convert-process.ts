@@ -1,6 +1,7 @@
 import { linuxCapabilities, linuxSignals } from '../../resolve/linux-names.ts'
+import { mostDurationMs } from '../../resolve/quantities.ts'
 import { asBlock, type ComposeNode, member, membersOf, textOf, textsOf } from '../compose-node.ts'
-import { durationMs, durationText, longestMs, sizeInBytes, sizeText } from '../quantities.ts'
+import { durationMs, durationText, sizeInBytes, sizeText } from '../quantities.ts'
 import { holdsSecret, isSecretVariable } from '../secret-values.ts'
 import type { ServiceDraft } from '../service-draft.ts'
 
@@ -79,7 +80,7 @@ function convertStop(draft: ServiceDraft): void {
   }
   const grace = textOf(member(block, 'stop_grace_period'))
   const ms = grace === undefined ? null : durationMs(grace.text.trim())
-  if (grace !== undefined && (ms === null || ms > longestMs))
+  if (grace !== undefined && (ms === null || ms > mostDurationMs))
     draft.mistakes.report(
       grace.at,
       '`stop_grace_period` is no duration',

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import type Dockerode from 'dockerode'
 import type { z } from 'zod'
 import { BasaltError } from '../../../errors.ts'
+import { engineTooOld, isEngineTooOld } from '../../../util/docker-engine-errors.ts'
 import type { ContainerExit, DockerEngine, EngineFacts } from './docker-engine.ts'
 import { engineError, engineRefused, hasStatus } from './engine-errors.ts'
 import {
@@ -16,9 +17,6 @@ import {
   versionSchema,
 } from './engine-schemas.ts'
 import { logLines } from './log-frames.ts'
-
-/** Of Docker 20.10, the oldest that it is tested with: private cgroup namespaces came with it. */
-const lowestApi = [1, 41] as const
 
 type Ask = <Result>(purpose: string, question: () => Promise<Result>) => Promise<Result>
 
@@ -46,13 +44,7 @@ export async function openDockerEngine(socketPath: string): Promise<DockerEngine
 
 async function factsOf(docker: Dockerode): Promise<EngineFacts> {
   const version = parse(versionSchema, await docker.version())
-  const [major = 0, minor = 0] = version.ApiVersion.split('.').map(Number)
-  if (major < lowestApi[0] || (major === lowestApi[0] && minor < lowestApi[1]))
-    throw new BasaltError('docker.too-old', {
-      message: `Docker Engine ${version.Version} speaks API ${version.ApiVersion}; Basalt needs ${lowestApi.join('.')}`,
-      remedy: 'Upgrade it to Docker 20.10 or newer.',
-      details: { version: version.Version, apiVersion: version.ApiVersion },
-    })
+  if (isEngineTooOld(version.ApiVersion)) throw engineTooOld(version.Version, version.ApiVersion)
   const info = parse(infoSchema, await docker.info())
   return {
     version: version.Version,

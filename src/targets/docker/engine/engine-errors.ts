@@ -1,6 +1,12 @@
 import * as z from 'zod'
 import { BasaltError } from '../../../errors.ts'
 import { diskFull } from '../../../util/disk-error.ts'
+import {
+  engineFailed,
+  engineForbidden,
+  engineUnreachable,
+  saysDiskFull,
+} from '../../../util/docker-engine-errors.ts'
 
 /** What dockerode rejects with: an answer of the Engine, or a failure to get one. */
 const failureSchema = z.object({
@@ -25,41 +31,19 @@ export function engineError(socketPath: string, purpose: string, cause: unknown)
     cause instanceof Error ? Object.assign({ message: cause.message }, cause) : { message: String(cause) },
   )
   if (unreachableCodes.has(code)) return engineUnreachable(socketPath, message, cause)
-  if (forbiddenCodes.has(code)) return forbidden(socketPath, cause)
+  if (forbiddenCodes.has(code)) return engineForbidden(socketPath, cause)
   return engineRefused(purpose, (json?.message ?? message).trim(), { statusCode, cause })
 }
 
 /** The Engine answered, and refused or failed in words of its own. */
-export function engineRefused(
+export const engineRefused = (
   purpose: string,
   said: string,
-  { statusCode, cause }: { readonly statusCode?: number | undefined; readonly cause?: unknown } = {},
-): BasaltError {
-  // It tells it in words only.
-  if (/no space left on device/i.test(said)) return diskFull("the Docker Engine's data", cause)
-  return new BasaltError('docker.failed', {
-    message: `${purpose}: the Docker Engine said: ${said}`,
-    remedy: "See the Engine's own log, and what Basalt finds: `basalt doctor`.",
-    details: { ...(statusCode === undefined ? {} : { statusCode }), said },
-    cause,
-  })
-}
-
-export const engineUnreachable = (socketPath: string, why: string, cause?: unknown): BasaltError =>
-  new BasaltError('docker.unreachable', {
-    message: `no Docker Engine answers at ${socketPath}: ${why}`,
-    remedy: 'Start it, for example: systemctl start docker. Another socket is named by DOCKER_HOST.',
-    details: { socket: socketPath },
-    cause,
-  })
-
-const forbidden = (socketPath: string, cause: unknown): BasaltError =>
-  new BasaltError('docker.forbidden', {
-    message: `the server may not talk to the Docker Engine at ${socketPath}`,
-    remedy: 'Run the server as root: sudo basalt server restart',
-    details: { socket: socketPath },
-    cause,
-  })
+  answer: { readonly statusCode?: number | undefined; readonly cause?: unknown } = {},
+): BasaltError =>
+  saysDiskFull(said)
+    ? diskFull("the Docker Engine's data", answer.cause)
+    : engineFailed(purpose, said, answer)
 
 /** The Engine answered, with this status. */
 export const hasStatus = (error: unknown, ...statuses: readonly number[]): boolean =>
